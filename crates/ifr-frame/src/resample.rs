@@ -1,0 +1,112 @@
+//! Chroma up and down between its own grid and luma's, by linear filters that respect siting.
+
+/// One axis: how `fine` samples relate to `coarse` ones, each coarse one standing for `step` fine ones, the first
+/// lying `offset` fine samples after the first fine one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Axis {
+    pub(crate) fine: usize,
+    pub(crate) coarse: usize,
+    pub(crate) step: usize,
+    pub(crate) offset: f32,
+}
+
+impl Axis {
+    /// For fine sample `i`: the two coarse neighbours and the second one's weight (edges repeat).
+    pub(crate) fn up(self, i: usize) -> (usize, usize, f32) {
+        let at = ((i as f32 - self.offset) / self.step as f32).clamp(0.0, (self.coarse - 1) as f32);
+        let lo = at as usize;
+        (lo, (lo + 1).min(self.coarse - 1), at - lo as f32)
+    }
+
+    /// For coarse sample `i`: first fine index (may be negative: edges repeat) and weights that sum to 1. A tent
+    /// twice as wide as the step, centred on the sample: `[1 2 1] / 4` where it lies on a fine sample, `[1 3 3 1] / 8`
+    /// where it lies between two.
+    pub(crate) fn down(self, i: usize) -> (isize, Vec<f32>) {
+        if self.step == 1 {
+            return (i as isize, vec![1.0]);
+        }
+        let (center, step) = (i as f32 * self.step as f32 + self.offset, self.step as f32);
+        let (first, last) = ((center - step).ceil() as isize, (center + step).floor() as isize);
+        let mut weights: Vec<f32> =
+            (first..=last).map(|p| (1.0 - (p as f32 - center).abs() / step).max(0.0)).collect();
+        let sum: f32 = weights.iter().sum();
+        weights.iter_mut().for_each(|w| *w /= sum);
+        (first, weights)
+    }
+}
+
+/// Upsamples one coarse row into a fine row.
+pub(crate) fn up_row(axis: Axis, coarse: &[f32], fine: &mut [f32]) {
+    if axis.step == 1 {
+        fine.copy_from_slice(coarse);
+        return;
+    }
+    if axis.step == 2 && axis.offset == 0.0 {
+        // The usual case, left-sited: even columns are samples, odd ones means.
+        let last = coarse.len() - 1;
+        for (i, pair) in fine.chunks_mut(2).enumerate() {
+            pair[0] = coarse[i];
+            if let Some(odd) = pair.get_mut(1) {
+                *odd = 0.5 * (coarse[i] + coarse[(i + 1).min(last)]);
+            }
+        }
+        return;
+    }
+    for (i, out) in fine.iter_mut().enumerate() {
+        let (a, b, w) = axis.up(i);
+        *out = coarse[a] + w * (coarse[b] - coarse[a]);
+    }
+}
+
+/// Downsamples a fine plane (`x.fine` × `y.fine`) into a coarse one (`x.coarse` × `y.coarse`).
+pub(crate) fn down_plane(x: Axis, y: Axis, fine: &[f32]) -> Vec<f32> {
+    let taps: Vec<_> = (0..x.coarse).map(|i| x.down(i)).collect();
+    let clamp = |i: isize, n: usize| i.clamp(0, n as isize - 1) as usize;
+    let mut column = vec![0.0_f32; x.fine];
+    let mut out = Vec::with_capacity(x.coarse * y.coarse);
+    for row in 0..y.coarse {
+        let (first, weights) = y.down(row);
+        column.fill(0.0);
+        for (k, &w) in weights.iter().enumerate() {
+            let start = clamp(first + k as isize, y.fine) * x.fine;
+            for (acc, &v) in column.iter_mut().zip(&fine[start..start + x.fine]) {
+                *acc += w * v;
+            }
+        }
+        out.extend(taps.iter().map(|(first, weights)| {
+            let tap = |(k, &w): (usize, &f32)| w * column[clamp(first + k as isize, x.fine)];
+            weights.iter().enumerate().map(tap).sum::<f32>()
+        }));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_the_classical_ones() {
+        let axis = |offset| Axis { fine: 8, coarse: 4, step: 2, offset };
+        assert_eq!(axis(0.0).down(1), (0, vec![0.0, 0.25, 0.5, 0.25, 0.0]));
+        assert_eq!(axis(0.5).down(1), (1, vec![0.125, 0.375, 0.375, 0.125]));
+        assert_eq!(axis(0.5).up(0), (0, 1, 0.0));
+        assert_eq!(axis(0.5).up(2), (0, 1, 0.75));
+        assert_eq!(axis(0.0).up(7), (3, 3, 0.0));
+    }
+
+    #[test]
+    fn a_ramp_survives_away_from_the_edges() {
+        for offset in [0.0, 0.5] {
+            let axis = Axis { fine: 32, coarse: 16, step: 2, offset };
+            let fine: Vec<f32> = (0..32).map(|i| i as f32).collect();
+            let one = Axis { fine: 1, coarse: 1, step: 1, offset: 0.0 };
+            let coarse = down_plane(axis, one, &fine);
+            let mut back = vec![0.0; 32];
+            up_row(axis, &coarse, &mut back);
+            for i in 3..28 {
+                assert!((back[i] - fine[i]).abs() < 1e-5, "{offset} {i}: {} {}", back[i], fine[i]);
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! ifr-scene

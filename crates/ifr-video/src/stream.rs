@@ -1,0 +1,97 @@
+use std::path::PathBuf;
+
+use ifr_frame::{ColorDescription, Frame, PixelFormat, Rate, Time, TimeBase};
+
+use crate::{Item, Rotation, SourceInfo, StreamPacket, VideoError};
+
+/// Yields a video's frames, and the packets of its other streams, one by one.
+pub trait Source: Send {
+    /// What the source says of itself.
+    fn info(&self) -> &SourceInfo;
+
+    /// The next item; `None` at the end. Frames come in presentation order with strictly increasing times.
+    ///
+    /// # Errors
+    /// [`VideoError`] when the file is damaged beyond what the decoder can skip.
+    fn next(&mut self) -> Result<Option<Item>, VideoError>;
+
+    /// How many damaged packets or frames were skipped so far.
+    fn skipped(&self) -> u64 {
+        0
+    }
+}
+
+/// Takes frames in order of their times, and packets of other streams.
+pub trait Sink: Send {
+    /// Writes one frame at `pts`, shown for `duration` (used for the last frame, and by containers that store it).
+    ///
+    /// # Errors
+    /// [`VideoError`]; what was written before stays playable after [`Sink::finish`].
+    fn write_frame(&mut self, frame: &Frame, pts: Time, duration: Option<Time>) -> Result<(), VideoError>;
+
+    /// Writes a packet of another stream (ignored by sinks that hold video only).
+    ///
+    /// # Errors
+    /// [`VideoError`] as above.
+    fn write_packet(&mut self, packet: StreamPacket) -> Result<(), VideoError>;
+
+    /// Flushes the encoder, writes what the container needs at the end, and closes the file.
+    ///
+    /// # Errors
+    /// [`VideoError`] as above.
+    fn finish(self: Box<Self>) -> Result<Summary, VideoError>;
+}
+
+/// What a sink wrote.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Frames written.
+    pub frames: u64,
+    /// Bytes written, where known.
+    pub bytes: u64,
+    /// The encoder that was used, e.g. `libx264`.
+    pub encoder: String,
+}
+
+/// What the output is to be.
+#[derive(Debug, Clone)]
+pub struct OutputOptions {
+    /// The file, directory, printf pattern, or `-` for y4m on standard output.
+    pub path: PathBuf,
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Layout of the frames that will be written.
+    pub format: PixelFormat,
+    /// Their colour description, tagged in the output.
+    pub color: ColorDescription,
+    /// Sample aspect ratio.
+    pub sample_aspect: (u32, u32),
+    /// Display matrix to write.
+    pub rotation: Option<Rotation>,
+    /// Nominal frame rate, if the output has one.
+    pub rate: Option<Rate>,
+    /// A time base in which every output time is exact, if there is one; sinks whose container has a fixed time base
+    /// round to that.
+    pub time_base: Option<TimeBase>,
+    /// Encoder by FFmpeg's name (`libx264`, `ffv1`, `h264_nvenc`, …); `None` chooses by container and format.
+    pub encoder: Option<String>,
+    /// Constant rate factor or the encoder's nearest notion of constant quality.
+    pub crf: Option<f32>,
+    /// The encoder's preset.
+    pub preset: Option<String>,
+    /// The encoder's pixel format by FFmpeg's name, if other than the frames'.
+    pub pix_fmt: Option<String>,
+    /// Further encoder options, key and value.
+    pub encoder_options: Vec<(String, String)>,
+    /// Encoder threads; 0 lets the encoder choose.
+    pub threads: usize,
+    /// How many times longer the output lasts than the source, as a fraction; (1, 1) except for slow motion. Times of
+    /// copied subtitles and chapters are multiplied by it, and sound is stretched (tempo, not pitch).
+    pub stretch: (u32, u32),
+    /// Whether sound is taken along.
+    pub audio: bool,
+    /// Whether subtitles, attachments, data streams, chapters and metadata are taken along.
+    pub extras: bool,
+}
