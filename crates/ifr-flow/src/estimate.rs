@@ -1,0 +1,59 @@
+//! Coarse-to-fine estimation of the flow between two luma planes.
+
+use crate::field::FlowField;
+use crate::kernels::Level;
+use crate::kernels::patch::{SIDE, Search};
+use crate::kernels::variational::Terms;
+use crate::plane::Plane;
+use crate::refine::refine_field;
+use crate::search::{SearchParams, improve};
+
+/// How the flow is estimated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct FlowParams {
+    /// Level of the pyramid (0: full size) the estimation ends on.
+    pub(crate) finest: usize,
+    pub(crate) search: SearchParams,
+    pub(crate) terms: Terms,
+}
+
+/// A luma plane and its halvings.
+#[derive(Clone, Debug)]
+pub(crate) struct Pyramid {
+    pub(crate) levels: Vec<Plane>,
+}
+
+impl Pyramid {
+    /// Halves `base` until a side would be less than one and a half patches.
+    pub(crate) fn new(base: Plane) -> Self {
+        let mut levels = vec![base];
+        while let Some(last) = levels.last()
+            && last.width().min(last.height()) >= 3 * SIDE
+        {
+            let next = last.half();
+            levels.push(next);
+        }
+        Self { levels }
+    }
+
+    /// The level of that number, or the coarsest there is.
+    pub(crate) fn level(&self, number: usize) -> usize {
+        number.min(self.levels.len() - 1)
+    }
+}
+
+/// Flow from `a` to `b` (of one size) on the level `params.finest`, in pixels of that level.
+pub(crate) fn estimate(level: Level, a: &Pyramid, b: &Pyramid, params: &FlowParams) -> FlowField {
+    let mut field = FlowField::default();
+    for l in (a.level(params.finest)..a.levels.len()).rev() {
+        let (from, to) = (&a.levels[l], &b.levels[l]);
+        field = if field.width() == 0 {
+            FlowField::new(from.width(), from.height())
+        } else {
+            field.double(from.width(), from.height())
+        };
+        improve(level, Search { from, to, steps: params.search.steps }, params.search, &mut field);
+        refine_field(level, [from, to], 0.0, &params.terms, &[], &mut field);
+    }
+    field
+}

@@ -1,0 +1,175 @@
+//! A dense flow field and its changes of scale.
+
+use rayon::prelude::*;
+
+use crate::plane::BLOCK;
+
+/// A dense motion field: for every pixel of one image, where it lies in another.
+///
+/// Channel 0 (`u`) is the displacement in x, to the right; channel 1 (`v`) in y, downwards; both in pixels of this field's
+/// own grid, row by row from the top left. The sample at (x, y) of the first image is found at (x + u, y + v) in the second.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FlowField {
+    width: usize,
+    height: usize,
+    /// Displacement to the right in pixels, `width` × `height`, row by row.
+    u: Vec<f32>,
+    /// Displacement downwards in pixels, `width` × `height`, row by row.
+    v: Vec<f32>,
+}
+
+impl FlowField {
+    /// A field without motion of `width` × `height` pixels.
+    #[must_use]
+    pub fn new(width: usize, height: usize) -> Self {
+        let n = width * height;
+        Self { width, height, u: vec![0.0; n], v: vec![0.0; n] }
+    }
+
+    /// A field whose displacement at column `x`, row `y` is `at(x, y)`.
+    #[must_use]
+    pub fn from_fn(width: usize, height: usize, mut at: impl FnMut(usize, usize) -> [f32; 2]) -> Self {
+        let mut field = Self::new(width, height);
+        for y in 0..height {
+            for x in 0..width {
+                let i = y * width + x;
+                [field.u[i], field.v[i]] = at(x, y);
+            }
+        }
+        field
+    }
+
+    /// A field of given channels, each `width` × `height`, row by row; `None` when a length is another.
+    #[must_use]
+    pub fn from_channels(width: usize, height: usize, u: Vec<f32>, v: Vec<f32>) -> Option<Self> {
+        let n = width.checked_mul(height)?;
+        (u.len() == n && v.len() == n).then_some(Self { width, height, u, v })
+    }
+
+    /// Width in pixels.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Displacements to the right in pixels, row by row.
+    #[must_use]
+    pub fn u(&self) -> &[f32] {
+        &self.u
+    }
+
+    /// Displacements downwards in pixels, row by row.
+    #[must_use]
+    pub fn v(&self) -> &[f32] {
+        &self.v
+    }
+
+    /// Displacement at column `x`, row `y`.
+    ///
+    /// # Panics
+    /// When the position is outside.
+    #[must_use]
+    pub fn at(&self, x: usize, y: usize) -> [f32; 2] {
+        assert!(x < self.width && y < self.height, "({x}, {y}) of a field of {}x{}", self.width, self.height);
+        let i = y * self.width + x;
+        [self.u[i], self.v[i]]
+    }
+
+    /// Mean distance in pixels between the displacements of two fields of one size (end-point error).
+    ///
+    /// # Panics
+    /// When the sizes differ.
+    #[must_use]
+    pub fn end_point_error(&self, truth: &Self) -> f32 {
+        assert_eq!((self.width, self.height), (truth.width, truth.height), "fields of one size");
+        let sum: f64 = (0..self.u.len())
+            .map(|i| f64::from((self.u[i] - truth.u[i]).hypot(self.v[i] - truth.v[i])))
+            .sum();
+        (sum / self.u.len().max(1) as f64) as f32
+    }
+
+    /// Both channels, to be written.
+    pub(crate) fn channels_mut(&mut self) -> (&mut [f32], &mut [f32]) {
+        (&mut self.u, &mut self.v)
+    }
+
+    /// Twice as fine: a field of `width` × `height` pixels, displacements doubled.
+    pub(crate) fn double(&self, width: usize, height: usize) -> Self {
+        let mut out = Self::new(width, height);
+        let grid = Grid::halves(self.width, self.height);
+        let fill = |to: &mut [f32], from: &[f32]| grid.resample(from, width, 2.0, to);
+        let Self { u, v, .. } = &mut out;
+        rayon::join(|| fill(u, &self.u), || fill(v, &self.v));
+        out
+    }
+}
+
+/// How the samples of one grid lie on another: sample x of the wanted grid is at `step`·x + `offset` of this one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grid {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) step: [f32; 2],
+    pub(crate) offset: [f32; 2],
+}
+
+impl Grid {
+    /// A grid of `width` × `height` seen from one twice as fine whose pixels tile its own.
+    pub(crate) fn halves(width: usize, height: usize) -> Self {
+        Self { width, height, step: [0.5; 2], offset: [-0.25; 2] }
+    }
+
+    /// Writes `scale` times the bilinear interpolation of `from` (on this grid) to `to`, a grid `width` wide.
+    pub(crate) fn resample(&self, from: &[f32], width: usize, scale: f32, to: &mut [f32]) {
+        if width == 0 || self.width == 0 || self.height == 0 {
+            return;
+        }
+        let split = |i: usize, axis: usize, size: usize| {
+            let p = (self.step[axis] * i as f32 + self.offset[axis]).clamp(0.0, (size - 1) as f32);
+            let whole = p as usize;
+            (whole, (whole + 1).min(size - 1), p - whole as f32)
+        };
+        let columns: Vec<_> = (0..width).map(|x| split(x, 0, self.width)).collect();
+        to.par_chunks_mut(width * BLOCK).enumerate().for_each(|(block, rows)| {
+            // The row between two rows of `from`, then sampled along x.
+            let mut mixed = vec![0.0; self.width];
+            for (i, row) in rows.chunks_exact_mut(width).enumerate() {
+                let (a, b, f) = split(block * BLOCK + i, 1, self.height);
+                let (a, b) = (&from[a * self.width..][..self.width], &from[b * self.width..][..self.width]);
+                for ((m, a), b) in mixed.iter_mut().zip(a).zip(b) {
+                    *m = scale * (a + f * (b - a));
+                }
+                for (out, &(a, b, f)) in row.iter_mut().zip(&columns) {
+                    *out = mixed[a] + f * (mixed[b] - mixed[a]);
+                }
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubling_keeps_a_linear_field() {
+        let coarse = FlowField::from_fn(8, 6, |x, y| [x as f32, y as f32]);
+        let fine = coarse.double(15, 12);
+        for (x, y) in [(3, 3), (8, 7), (12, 9)] {
+            let [u, v] = fine.at(x, y);
+            assert!((u - (x as f32 - 0.5)).abs() < 1e-5 && (v - (y as f32 - 0.5)).abs() < 1e-5, "{x} {y}: {u} {v}");
+        }
+    }
+
+    #[test]
+    fn channels_of_another_length_are_refused() {
+        assert!(FlowField::from_channels(2, 2, vec![0.0; 4], vec![0.0; 3]).is_none());
+        assert!(FlowField::from_channels(usize::MAX, 2, vec![], vec![]).is_none());
+    }
+}

@@ -1,0 +1,210 @@
+//! Brings the flows of both frames to an instant between them.
+
+use rayon::prelude::*;
+
+use crate::field::{FlowField, Grid};
+use crate::plane::{BLOCK, Plane};
+
+/// Motion seen from an instant, and which of the frames shows what is there.
+#[derive(Clone, Debug)]
+pub(crate) struct Motion {
+    /// Motion from time 0 to time 1 through every pixel of the instant.
+    pub(crate) field: FlowField,
+    /// Share of the first frame, 0 ..= 1.
+    pub(crate) share: Vec<f32>,
+    /// How far both frames show it, 0 ..= 1.
+    pub(crate) trust: Vec<f32>,
+}
+
+/// One frame's flow with what is known of each of its pixels.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// Flow to the other frame.
+    pub(crate) field: FlowField,
+    /// How far the other frame's flow leads back (1: exactly), 0 ..= 1: whether the other frame shows this pixel.
+    pub(crate) seen: Vec<f32>,
+    /// Weight among the pixels that arrive at one place.
+    pub(crate) weight: Vec<f32>,
+}
+
+/// Distance in pixels at which a way there and back counts as half consistent, squared, and its growth with the motion.
+const SLACK: f32 = 0.5;
+const SLACK_PER_MOTION: f32 = 0.02;
+/// Difference in codes at which a pixel's weight has halved.
+const CONTRAST: f32 = 12.0;
+/// Weight of pixels that the other frame does not show, where nothing better arrives.
+const UNSEEN: f32 = 0.02;
+
+impl Source {
+    /// Judges `field`, the flow of `luma` to `other_luma`, by the flow back.
+    pub(crate) fn new(field: FlowField, other: &FlowField, luma: &Plane, other_luma: &Plane) -> Self {
+        let (w, h) = (field.width(), field.height());
+        let mut seen = vec![0.0; w * h];
+        let mut weight = vec![0.0; w * h];
+        seen.par_chunks_mut(w * BLOCK).zip(weight.par_chunks_mut(w * BLOCK)).enumerate().for_each(
+            |(block, (seen, weight))| {
+                for i in 0..seen.len() {
+                    let (x, y) = (i % w, block * BLOCK + i / w);
+                    let k = y * w + x;
+                    let (u, v) = (field.u()[k], field.v()[k]);
+                    let tap = Tap::new(x as f32 + u, y as f32 + v, w, h);
+                    let (bu, bv) = (tap.sample(other.u()), tap.sample(other.v()));
+                    let back = (u + bu) * (u + bu) + (v + bv) * (v + bv);
+                    let slack = SLACK + SLACK_PER_MOTION * (u * u + v * v).sqrt();
+                    seen[i] = 1.0 / (1.0 + (back / slack) * (back / slack));
+                    let difference = (tap.mix(|x, y| other_luma.row(y)[x]) - luma.row(y)[x]) / CONTRAST;
+                    weight[i] = 1.0 / (1.0 + difference * difference);
+                }
+            },
+        );
+        Self { field, seen, weight }
+    }
+}
+
+/// The four pixels around a position, which is moved to the nearest edge when outside.
+struct Tap {
+    x: [usize; 2],
+    y: [usize; 2],
+    width: usize,
+    weights: [f32; 4],
+}
+
+impl Tap {
+    #[inline(always)]
+    fn new(x: f32, y: f32, w: usize, h: usize) -> Self {
+        let (x, y) = (x.max(0.0).min((w - 1) as f32), y.max(0.0).min((h - 1) as f32));
+        let (ix, iy) = (x as usize, y as usize);
+        let (fx, fy) = (x - ix as f32, y - iy as f32);
+        Self {
+            x: [ix, (ix + 1).min(w - 1)],
+            y: [iy, (iy + 1).min(h - 1)],
+            width: w,
+            weights: [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy],
+        }
+    }
+
+    #[inline(always)]
+    fn mix(&self, at: impl Fn(usize, usize) -> f32) -> f32 {
+        let [a, b, c, d] = self.weights;
+        (a * at(self.x[0], self.y[0]) + b * at(self.x[1], self.y[0]))
+            + (c * at(self.x[0], self.y[1]) + d * at(self.x[1], self.y[1]))
+    }
+
+    #[inline(always)]
+    fn sample(&self, p: &[f32]) -> f32 {
+        self.mix(|x, y| p[y * self.width + x])
+    }
+}
+
+/// Sums that pixels arriving at one place leave there.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    /// Weighted motion from time 0 to time 1, and the weight.
+    u: f32,
+    v: f32,
+    weight: f32,
+    /// Arrivals that both frames show; arrivals that only the source shows.
+    both: f32,
+    only: f32,
+}
+
+/// Moves every pixel of `source` along `reach` of its flow; `sign` turns its flow into motion from time 0 to 1.
+fn splat(source: &Source, reach: f32, sign: f32) -> Vec<Sum> {
+    let (w, h) = (source.field.width(), source.field.height());
+    let mut sums = vec![Sum::default(); w * h];
+    for y in 0..h {
+        for x in 0..w {
+            let k = y * w + x;
+            let (u, v) = (source.field.u()[k], source.field.v()[k]);
+            let (px, py) = (x as f32 + reach * u, y as f32 + reach * v);
+            // Also false for a NaN.
+            if !(px > -1.0 && py > -1.0 && px < w as f32 && py < h as f32) {
+                continue;
+            }
+            // Shifted by one, where truncation is floor.
+            let (sx, sy) = ((px + 1.0) as usize, (py + 1.0) as usize);
+            let (fx, fy) = (px + 1.0 - sx as f32, py + 1.0 - sy as f32);
+            let seen = source.seen[k];
+            let weight = (seen + UNSEEN) * source.weight[k];
+            for (tx, ty, f) in [
+                (sx, sy, (1.0 - fx) * (1.0 - fy)),
+                (sx + 1, sy, fx * (1.0 - fy)),
+                (sx, sy + 1, (1.0 - fx) * fy),
+                (sx + 1, sy + 1, fx * fy),
+            ] {
+                if tx == 0 || ty == 0 || tx > w || ty > h {
+                    continue;
+                }
+                let s = &mut sums[(ty - 1) * w + tx - 1];
+                s.u += f * weight * sign * u;
+                s.v += f * weight * sign * v;
+                s.weight += f * weight;
+                s.both += f * seen;
+                s.only += f * (1.0 - seen);
+            }
+        }
+    }
+    sums
+}
+
+/// Motion at `t` from both frames' flows (of one size).
+pub(crate) fn project(forward: &Source, backward: &Source, t: f32) -> Motion {
+    let (w, h) = (forward.field.width(), forward.field.height());
+    let (a, b) = rayon::join(|| splat(forward, t, 1.0), || splat(backward, 1.0 - t, -1.0));
+    let mut field = FlowField::new(w, h);
+    let (mut share, mut trust) = (vec![0.0; w * h], vec![0.0; w * h]);
+    let (u, v) = field.channels_mut();
+    let n = w * BLOCK;
+    let rows = u.par_chunks_mut(n).zip(v.par_chunks_mut(n)).zip(share.par_chunks_mut(n)).zip(trust.par_chunks_mut(n));
+    rows.enumerate().for_each(|(block, (((u, v), share), trust))| {
+        for i in 0..u.len() {
+            let k = block * n + i;
+            let (a, b) = (a[k], b[k]);
+            // Where nothing arrives, the motion of the pixels at the same place.
+            let rest = 1e-3;
+            let (ru, rv) = (
+                0.5 * (forward.field.u()[k] - backward.field.u()[k]),
+                0.5 * (forward.field.v()[k] - backward.field.v()[k]),
+            );
+            let sum = 1.0 / (a.weight + b.weight + rest);
+            u[i] = (a.u + b.u + rest * ru) * sum;
+            v[i] = (a.v + b.v + rest * rv) * sum;
+            let both = (0.5 * (a.both + b.both)).min(1.0);
+            // What only one frame shows counts as far as nothing that both show covers it.
+            let first = a.only.min(1.0) * (1.0 - both);
+            let second = b.only.min(1.0) * (1.0 - both);
+            let (first, second) = ((1.0 - t) * (both + first + 0.01), t * (both + second + 0.01));
+            share[i] = first / (first + second);
+            trust[i] = both;
+        }
+    });
+    Motion { field, share, trust }
+}
+
+impl Motion {
+    /// Twice as fine: `width` × `height`.
+    pub(crate) fn double(&self, width: usize, height: usize) -> Self {
+        let grid = Grid::halves(self.field.width(), self.field.height());
+        let fine = |p: &[f32]| {
+            let mut out = vec![0.0; width * height];
+            grid.resample(p, width, 1.0, &mut out);
+            out
+        };
+        Self { field: self.field.double(width, height), share: fine(&self.share), trust: fine(&self.trust) }
+    }
+
+    /// On the grid of a subsampled plane of `width` × `height` whose samples are `step` pixels apart, the first at `offset`.
+    pub(crate) fn subsampled(&self, width: usize, height: usize, step: [f32; 2], offset: [f32; 2]) -> Self {
+        let grid = Grid { width: self.field.width(), height: self.field.height(), step, offset };
+        let coarse = |p: &[f32], scale: f32| {
+            let mut out = vec![0.0; width * height];
+            grid.resample(p, width, scale, &mut out);
+            out
+        };
+        let mut field = FlowField::new(width, height);
+        let (u, v) = field.channels_mut();
+        grid.resample(self.field.u(), width, 1.0 / step[0], u);
+        grid.resample(self.field.v(), width, 1.0 / step[1], v);
+        Self { field, share: coarse(&self.share, 1.0), trust: coarse(&self.trust, 1.0) }
+    }
+}
