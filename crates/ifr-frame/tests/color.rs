@@ -1,5 +1,6 @@
 //! In-between frames travel frame → float RGB → frame. On smooth content that must not move any sample by more than
 //! one code, whatever the matrix, range, subsampling, siting or depth, or new frames would flicker between old ones.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use ifr_frame::{
     ChromaSiting, ColorDescription, ColorModel, Frame, Matrix, PixelFormat, Range, Samples, Subsampling,
