@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Installs what building and testing need and this machine lacks: a C compiler, pkg-config, libclang (for the FFmpeg
+# bindings), FFmpeg's libraries and programs, and Rust. Says what it does; changes nothing that is there already.
+set -euo pipefail
+
+say() { printf 'setup: %s\n' "$*"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif have sudo; then sudo "$@"
+  else say "this needs root: $*"; exit 1
+  fi
+}
+
+have_ffmpeg_libs() {
+  have pkg-config && pkg-config --exists libavcodec libavformat libavfilter libavutil libswscale libswresample libavdevice
+}
+have_libclang() {
+  ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib*/libclang*.so* /usr/lib/*/libclang*.so* \
+     /opt/homebrew/opt/llvm/lib/libclang.dylib /usr/local/opt/llvm/lib/libclang.dylib \
+     /Library/Developer/CommandLineTools/usr/lib/libclang.dylib "${LIBCLANG_PATH:-/nonexistent}" >/dev/null 2>&1 ||
+  [ -n "$(find /usr/lib /usr/lib64 /opt/homebrew/opt /Library/Developer/CommandLineTools/usr/lib "${LIBCLANG_PATH:-/nonexistent}" \
+      -maxdepth 4 -name 'libclang*.so*' -o -maxdepth 4 -name 'libclang.dylib' 2>/dev/null | head -n 1)" ]
+}
+
+apt=(); dnf=(); brew=()
+have cc          || { apt+=(build-essential); dnf+=(gcc); }
+have pkg-config  || { apt+=(pkg-config); dnf+=(pkgconf-pkg-config); brew+=(pkgconf); }
+have_libclang    || { apt+=(libclang-dev clang); dnf+=(clang-devel); brew+=(llvm); }
+have ffmpeg      || { apt+=(ffmpeg); dnf+=(ffmpeg); brew+=(ffmpeg); }
+have_ffmpeg_libs || {
+  apt+=(libavcodec-dev libavformat-dev libavfilter-dev libavutil-dev libswscale-dev libswresample-dev libavdevice-dev)
+  dnf+=(ffmpeg-devel)
+  have ffmpeg && brew+=(ffmpeg)
+}
+
+if have apt-get; then
+  if [ ${#apt[@]} -gt 0 ]; then
+    say "installing with apt: ${apt[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${apt[@]}" >/dev/null
+  fi
+elif have dnf; then
+  if [ ${#dnf[@]} -gt 0 ]; then
+    say "installing with dnf: ${dnf[*]} (FFmpeg with H.264 comes from RPM Fusion; enable it if this fails)"
+    as_root dnf install -y -q "${dnf[@]}"
+  fi
+elif have brew; then
+  if [ ${#brew[@]} -gt 0 ]; then
+    say "installing with brew: ${brew[*]}"
+    brew install --quiet "${brew[@]}"
+  fi
+elif [ ${#apt[@]} -gt 0 ]; then
+  say "found none of apt, dnf, brew; please install: a C compiler, pkg-config, libclang, FFmpeg 5.1 or newer with its development files"
+  exit 1
+fi
+
+if ! have cargo; then
+  for dir in "$HOME/.cargo/bin"; do [ -x "$dir/cargo" ] && PATH="$dir:$PATH"; done
+fi
+if ! have cargo; then
+  say "installing Rust (rustup)"
+  if have apt-get && apt-cache show rustup >/dev/null 2>&1; then as_root apt-get install -y -qq rustup >/dev/null
+  elif have dnf; then as_root dnf install -y -q rustup && rustup-init -y -q
+  elif have brew; then brew install --quiet rustup
+  fi
+  have rustup && rustup default stable
+  have cargo || { say "no Rust found: install Rust 1.88 or newer from https://rustup.rs and run this again"; exit 1; }
+fi
