@@ -51,7 +51,13 @@ fn main() -> Result<()> {
                 .chunks_exact(3 * w * h)
                 .map(|f| {
                     let planes = f.chunks_exact(w * h).map(|p| Samples::U8(p.to_vec())).collect();
-                    Ok(Arc::new(Frame::new(PixelFormat::YUV444P8, w, h, planes, ColorDescription::default())?))
+                    Ok(Arc::new(Frame::new(
+                        PixelFormat::YUV444P8,
+                        w,
+                        h,
+                        planes,
+                        ColorDescription::default(),
+                    )?))
                 })
                 .collect::<Result<_>>()?;
             for (pair, truth) in frames.windows(2).zip(fs::read(truth)?.chunks_exact(3 * w * h)) {
@@ -72,7 +78,13 @@ struct Report {
 }
 
 impl Report {
-    fn measure(&mut self, i: &mut FlowInterpolator, a: &Arc<Frame>, b: &Arc<Frame>, truth: &[u8]) -> Result<()> {
+    fn measure(
+        &mut self,
+        i: &mut FlowInterpolator,
+        a: &Arc<Frame>,
+        b: &Arc<Frame>,
+        truth: &[u8],
+    ) -> Result<()> {
         let (wall, cpu) = (Instant::now(), cpu_seconds());
         let middle = i.pair(a, b)?.at(0.5)?;
         self.wall.push(wall.elapsed().as_secs_f64());
@@ -116,7 +128,8 @@ fn read_ppm(path: &Path) -> Result<Frame> {
         return Err(format!("{}: found {} {}, expected P6 255", path.display(), fields[0], fields[3]).into());
     }
     let (w, h): (usize, usize) = (fields[1].parse()?, fields[2].parse()?);
-    let planes = (0..3).map(|c| Samples::U8(data[at..].iter().skip(c).step_by(3).copied().collect())).collect();
+    let planes =
+        (0..3).map(|c| Samples::U8(data[at..].iter().skip(c).step_by(3).copied().collect())).collect();
     Ok(Frame::new(PixelFormat::RGB8, w, h, planes, ColorDescription::SRGB)?)
 }
 
@@ -130,7 +143,8 @@ fn packed(frame: &Frame) -> Vec<u8> {
             if frame.format().model == ColorModel::Rgb {
                 return [a, b, c].map(code);
             }
-            let (y, cb, cr) = ((a - 16.0) * 255.0 / 219.0, (b - 128.0) * 255.0 / 224.0, (c - 128.0) * 255.0 / 224.0);
+            let (y, cb, cr) =
+                ((a - 16.0) * 255.0 / 219.0, (b - 128.0) * 255.0 / 224.0, (c - 128.0) * 255.0 / 224.0);
             [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb].map(code)
         })
         .collect()

@@ -94,6 +94,13 @@ impl FlowField {
         (sum / self.u.len().max(1) as f64) as f32
     }
 
+    /// Every displacement times `factor`.
+    #[must_use]
+    pub fn scaled(&self, factor: f32) -> Self {
+        let times = |p: &[f32]| p.iter().map(|d| d * factor).collect();
+        Self { width: self.width, height: self.height, u: times(&self.u), v: times(&self.v) }
+    }
+
     /// Both channels, to be written.
     pub(crate) fn channels_mut(&mut self) -> (&mut [f32], &mut [f32]) {
         (&mut self.u, &mut self.v)
@@ -163,7 +170,10 @@ mod tests {
         let fine = coarse.double(15, 12);
         for (x, y) in [(3, 3), (8, 7), (12, 9)] {
             let [u, v] = fine.at(x, y);
-            assert!((u - (x as f32 - 0.5)).abs() < 1e-5 && (v - (y as f32 - 0.5)).abs() < 1e-5, "{x} {y}: {u} {v}");
+            assert!(
+                (u - (x as f32 - 0.5)).abs() < 1e-5 && (v - (y as f32 - 0.5)).abs() < 1e-5,
+                "{x} {y}: {u} {v}"
+            );
         }
     }
 

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use ifr_frame::{Frame, Interpolate, InterpolateError, Pair};
 use rayon::ThreadPool;
 
-use crate::estimate::estimate;
+use crate::flow::Both;
 use crate::kernels::Level;
 use crate::params::{Params, Quality};
 use crate::picture::{Picture, render};
-use crate::project::{Source, project};
-use crate::refine::refine_field;
 
 /// How a [`FlowInterpolator`] works.
 #[derive(Clone, Debug, Default)]
@@ -82,21 +80,14 @@ impl Interpolate for FlowInterpolator {
         second: &Arc<Frame>,
     ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
         InterpolateError::check_pair(first, second)?;
-        let (level, flow) = (self.level, &self.params.flow);
-        let (pictures, sources) = on(self.options.pool.as_ref(), || {
+        let (level, params) = (self.level, &self.params);
+        let (pictures, flows) = on(self.options.pool.as_ref(), || {
             let (a, b) = rayon::join(|| self.picture(first), || self.picture(second));
-            let (f, g) = rayon::join(
-                || estimate(level, &a.luma, &b.luma, flow),
-                || estimate(level, &b.luma, &a.luma, flow),
-            );
-            let l = a.luma.level(flow.finest);
-            let (la, lb) = (&a.luma.levels[l], &b.luma.levels[l]);
-            let (forward, backward) =
-                rayon::join(|| Source::new(f.clone(), &g, la, lb), || Source::new(g.clone(), &f, lb, la));
-            ([a, b], [forward, backward])
+            let flows = Both::new(level, [&a.luma, &b.luma], params);
+            ([a, b], flows)
         });
         self.last = Some((second.clone(), pictures[1].clone()));
-        Ok(Box::new(FlowPair { interpolator: self, like: first.clone(), pictures, sources }))
+        Ok(Box::new(FlowPair { interpolator: self, like: first.clone(), pictures, flows }))
     }
 }
 
@@ -105,7 +96,7 @@ struct FlowPair<'a> {
     interpolator: &'a FlowInterpolator,
     like: Arc<Frame>,
     pictures: [Arc<Picture>; 2],
-    sources: [Source; 2],
+    flows: Both,
 }
 
 impl Pair for FlowPair<'_> {
@@ -114,12 +105,7 @@ impl Pair for FlowPair<'_> {
         let FlowInterpolator { options, params, level, .. } = self.interpolator;
         let [first, second] = self.pictures.each_ref().map(|p| &**p);
         on(options.pool.as_ref(), || {
-            let mut motion = project(&self.sources[0], &self.sources[1], t);
-            for l in (0..first.luma.level(params.flow.finest)).rev() {
-                let (a, b) = (&first.luma.levels[l], &second.luma.levels[l]);
-                motion = motion.double(a.width(), a.height());
-                refine_field(*level, [a, b], t, &params.instant, &motion.trust, &mut motion.field);
-            }
+            let motion = self.flows.motion(*level, [&first.luma, &second.luma], params, t);
             render(*level, &self.like, [first, second], t, &motion)
         })
         .map_err(|e| InterpolateError::Engine(Box::new(e)))

@@ -155,7 +155,11 @@ pub(crate) fn project(forward: &Source, backward: &Source, t: f32) -> Motion {
     let (mut share, mut trust) = (vec![0.0; w * h], vec![0.0; w * h]);
     let (u, v) = field.channels_mut();
     let n = w * BLOCK;
-    let rows = u.par_chunks_mut(n).zip(v.par_chunks_mut(n)).zip(share.par_chunks_mut(n)).zip(trust.par_chunks_mut(n));
+    let rows = u
+        .par_chunks_mut(n)
+        .zip(v.par_chunks_mut(n))
+        .zip(share.par_chunks_mut(n))
+        .zip(trust.par_chunks_mut(n));
     rows.enumerate().for_each(|(block, (((u, v), share), trust))| {
         for i in 0..u.len() {
             let k = block * n + i;

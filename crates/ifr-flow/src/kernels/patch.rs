@@ -235,7 +235,9 @@ fn spread_body(
         }
         let i = start + r * to.stride();
         let s = bilinear(nine(to.data(), i), nine(to.data(), i + to.stride()), &w);
-        let t: &Lane = from.data()[(row + PAD) * from.stride() + PAD + x..].first_chunk().expect("patches start inside the plane");
+        let t: &Lane = from.data()[(row + PAD) * from.stride() + PAD + x..]
+            .first_chunk()
+            .expect("patches start inside the plane");
         let o = (row - rows.0) * stride + x;
         let (su, sv, sw) = (&mut sum_u[o..o + SIDE], &mut sum_v[o..o + SIDE], &mut sum_w[o..o + SIDE]);
         for c in 0..SIDE {

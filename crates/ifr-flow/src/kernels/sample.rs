@@ -23,7 +23,15 @@ fn taps(f: f32) -> [f32; 4] {
 const CHUNK: usize = 32;
 
 #[inline(always)]
-pub(super) fn warp_row_body(plane: &Plane, x: usize, y: usize, scale: f32, u: &[f32], v: &[f32], out: &mut [f32]) {
+pub(super) fn warp_row_body(
+    plane: &Plane,
+    x: usize,
+    y: usize,
+    scale: f32,
+    u: &[f32],
+    v: &[f32],
+    out: &mut [f32],
+) {
     let (stride, data) = (plane.stride(), plane.data());
     let (right, bottom) = (plane.width() as f32 - 1.0 + OUT, plane.height() as f32 - 1.0 + OUT);
     let mut start = [0u32; CHUNK];
@@ -59,7 +67,8 @@ pub(super) fn warp_row_body(plane: &Plane, x: usize, y: usize, scale: f32, u: &[
                     column[c] += wy[k][i] * row[c];
                 }
             }
-            *out = (wx[0][i] * column[0] + wx[1][i] * column[1]) + (wx[2][i] * column[2] + wx[3][i] * column[3]);
+            *out =
+                (wx[0][i] * column[0] + wx[1][i] * column[1]) + (wx[2][i] * column[2] + wx[3][i] * column[3]);
         }
         x += n;
     }

@@ -82,8 +82,15 @@ impl Scratch {
     pub(crate) fn resize(&mut self, w: usize, h: usize) {
         let n = Self::stride(w) * h;
         for p in [
-            &mut self.u0, &mut self.v0, &mut self.u, &mut self.v, &mut self.mean, &mut self.diff, &mut self.dx,
-            &mut self.dy, &mut self.smooth,
+            &mut self.u0,
+            &mut self.v0,
+            &mut self.u,
+            &mut self.v,
+            &mut self.mean,
+            &mut self.diff,
+            &mut self.dx,
+            &mut self.dy,
+            &mut self.smooth,
         ] {
             p.resize(n, 0.0);
         }
