@@ -39,6 +39,14 @@ impl Cadence {
         self.last = Some(placed);
         placed
     }
+
+    /// The true length of a duration that the container rounded: the nominal period, where it is within a tick of it.
+    pub fn span(&self, duration: Time) -> Time {
+        match self.grid {
+            Some((rate, tick)) if (rate.period() - duration).abs() <= tick => rate.period(),
+            _ => duration,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,300 @@
+//! `ifr interpolate`: the main job.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Parser, ValueEnum};
+use ifr::Interpolator;
+use ifr::frame::Rate;
+use ifr::job::{self, EncoderChoice, Plan, Request, Speed, Stretch};
+use ifr::timeline::{AtCut, CutList, CutSource};
+use serde_json::json;
+
+use super::model::ModelArgs;
+use super::progress::{Display, Style, plan_json, write_line};
+use super::{Failure, interrupt};
+
+/// Turn a video into a smoother or slower one, or make the image between two images.
+///
+/// Sound, subtitles, attachments, chapters and metadata are taken along. Source frames stay as they are, at their own
+/// times; no frame is made across a scene cut. Without --factor, --fps or --slow the number of frames is doubled.
+#[derive(Debug, Parser)]
+pub(crate) struct Args {
+    /// Videos (any container and codec FFmpeg reads), directories or printf patterns of images, animated GIF or
+    /// WebP, `-` for y4m on standard input; or two images, with -t.
+    #[arg(required = true, value_name = "IN")]
+    inputs: Vec<PathBuf>,
+
+    /// Where to write [default: a name beside the input]. The extension chooses the container; a directory or a
+    /// pattern (frame_%05d.png) takes images; `-` is y4m on standard output.
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+
+    /// N times as many frames, 2 to 16.
+    #[arg(long, value_name = "N", conflicts_with_all = ["fps", "slow"])]
+    factor: Option<u32>,
+
+    /// A constant frame rate: 60, 59.94 or 60000/1001.
+    #[arg(long, value_name = "R")]
+    fps: Option<Rate>,
+
+    /// Slow motion: N times longer at the same rate (or at --fps), sound stretched.
+    #[arg(long, value_name = "N")]
+    slow: Option<Stretch>,
+
+    /// Between two images: the timestep, above 0 and below 1 [default: 0.5].
+    #[arg(short = 't', long, value_name = "T", conflicts_with_all = ["factor", "fps", "slow"])]
+    timestep: Option<f32>,
+
+    #[command(flatten)]
+    model: ModelArgs,
+
+    /// Whether scene cuts are looked for.
+    #[arg(long, value_enum, default_value_t = Cuts::Detect, value_name = "WHICH")]
+    cuts: Cuts,
+
+    /// Scene cuts from a file: a frame number (260) or time (10.4, 1:02:03.5) a line, the first of each new shot.
+    #[arg(long, value_name = "FILE", conflicts_with = "cuts")]
+    cut_list: Option<PathBuf>,
+
+    /// What stands between two shots: the last frame held, or the nearer one in time.
+    #[arg(long, value_enum, default_value_t = CutFill::Hold, value_name = "WHAT")]
+    at_cut: CutFill,
+
+    /// Compute in-between frames of near-identical neighbours too, instead of copying.
+    #[arg(long)]
+    compute_repeats: bool,
+
+    /// Video encoder by FFmpeg's name: libx264, libx265, ffv1 (lossless), h264_nvenc, … [default: by the input].
+    #[arg(long, value_name = "NAME")]
+    encoder: Option<String>,
+
+    /// Constant quality on the encoder's scale; lower is better.
+    #[arg(long, value_name = "Q")]
+    crf: Option<f32>,
+
+    /// The encoder's preset, e.g. veryfast.
+    #[arg(long, value_name = "NAME")]
+    encoder_preset: Option<String>,
+
+    /// The encoder's pixel format, e.g. yuv420p [default: the input's].
+    #[arg(long, value_name = "NAME")]
+    pix_fmt: Option<String>,
+
+    /// Another encoder option; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    encoder_opt: Vec<(String, String)>,
+
+    /// Leave the sound out.
+    #[arg(long)]
+    no_audio: bool,
+
+    /// Rate of an image sequence.
+    #[arg(long, value_name = "R", default_value_t = Request::default_sequence_rate())]
+    input_fps: Rate,
+
+    /// Overwrite existing outputs.
+    #[arg(short, long)]
+    force: bool,
+
+    /// Do not check for free space beforehand.
+    #[arg(long)]
+    no_space_check: bool,
+
+    /// Print the plan and stop.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Progress and summary as JSON, an object a line, on standard output.
+    #[arg(long)]
+    json: bool,
+
+    /// Say nothing but errors.
+    #[arg(short, long, conflicts_with_all = ["json", "verbose"])]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Cuts {
+    /// Find them in the pictures.
+    Detect,
+    /// Treat the video as one shot.
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CutFill {
+    /// The last frame of the old shot.
+    Hold,
+    /// The nearer of the two.
+    Nearest,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("found '{text}', expected KEY=VALUE")),
+    }
+}
+
+/// Runs the command: all inputs, one after the other. The first failure's exit code is the command's.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let to_stdout = args.output.as_deref() == Some(Path::new("-"));
+    let style = match () {
+        () if args.json => Style::Json { to_stderr: to_stdout },
+        () if args.quiet => Style::Quiet,
+        () => Style::Bar,
+    };
+    if let [first, second] = args.inputs.as_slice()
+        && job::is_still(first)
+        && job::is_still(second)
+    {
+        return still(args, first, second, style);
+    }
+    if args.timestep.is_some() {
+        return Err(Failure::usage(
+            "-t takes two images (ifr interpolate a.png b.png -t 0.5); for videos use --factor, --fps or --slow",
+        ));
+    }
+    let requests = requests(args)?;
+    let stop = interrupt::flag();
+    let mut engine = args.model.interpolator()?;
+    let several = requests.len() > 1;
+    let mut first_failure = None;
+    for request in &requests {
+        if let Err(failure) = one(args, request, &mut engine, style, &stop) {
+            let end = !several || stop.load(Ordering::Relaxed);
+            if several {
+                failure.tell();
+            }
+            let told = if several { Failure::already_told } else { |f| f };
+            first_failure.get_or_insert(told(failure));
+            if end {
+                break;
+            }
+        }
+    }
+    first_failure.map_or(Ok(()), Err)
+}
+
+fn one(
+    args: &Args,
+    request: &Request,
+    engine: &mut Interpolator,
+    style: Style,
+    stop: &AtomicBool,
+) -> Result<(), Failure> {
+    let planned = job::open(request).and_then(|source| Ok((Plan::new(request, source.info())?, source)));
+    let (plan, source) = planned.map_err(|e| failed(style, e))?;
+    if args.dry_run {
+        match style {
+            Style::Json { .. } => write_line(style, &plan_json(&plan)),
+            _ => println(&plan),
+        }
+        return Ok(());
+    }
+    let display = Display::new(style, &plan);
+    match job::run(&plan, source, engine, &|p| display.update(p), stop) {
+        Ok(report) => {
+            display.done(&report);
+            Ok(())
+        }
+        Err(e) => {
+            display.failed(&e);
+            Err(e.into())
+        }
+    }
+}
+
+fn failed(style: Style, error: job::JobError) -> Failure {
+    if let Style::Json { .. } = style {
+        let value = json!({ "event": "error", "message": error.to_string(), "exit_code": error.exit_code() });
+        write_line(style, &value);
+    }
+    error.into()
+}
+
+#[allow(clippy::print_stdout, reason = "what was asked for with --dry-run goes to standard output")]
+fn println(plan: &Plan) {
+    println!("{plan}");
+}
+
+fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
+    let speed = match (args.factor, args.fps, args.slow) {
+        (Some(n), ..) => Speed::Factor(n),
+        (None, rate, Some(stretch)) => Speed::Slow { stretch, rate },
+        (None, Some(rate), None) => Speed::Rate(rate),
+        (None, None, None) => Speed::Factor(2),
+    };
+    if let Speed::Factor(_) = speed {
+        speed.grid(None).map_err(Failure::usage)?;
+    }
+    if args.inputs.len() > 1 && args.output.as_ref().is_some_and(|o| !o.is_dir()) {
+        return Err(Failure::usage(format!(
+            "-o names one file, and there are {} inputs; leave it out, or give an existing directory",
+            args.inputs.len()
+        )));
+    }
+    let cuts = match (&args.cut_list, args.cuts) {
+        (Some(file), _) => CutSource::List(read_cut_list(file)?),
+        (None, Cuts::Detect) => CutSource::Detect,
+        (None, Cuts::Off) => CutSource::Off,
+    };
+    let request = |input: &PathBuf| Request {
+        output: args.output.clone(),
+        sequence_rate: args.input_fps,
+        cuts: cuts.clone(),
+        at_cut: match args.at_cut {
+            CutFill::Hold => AtCut::Hold,
+            CutFill::Nearest => AtCut::Nearest,
+        },
+        copy_repeats: !args.compute_repeats,
+        encoder: EncoderChoice {
+            name: args.encoder.clone(),
+            crf: args.crf,
+            preset: args.encoder_preset.clone(),
+            pix_fmt: args.pix_fmt.clone(),
+            options: args.encoder_opt.clone(),
+        },
+        audio: !args.no_audio,
+        force: args.force,
+        check_space: !args.no_space_check,
+        threads: args.model.threads.map_or(0, std::num::NonZeroUsize::get),
+        ..Request::new(input, speed)
+    };
+    Ok(args.inputs.iter().map(request).collect())
+}
+
+/// The longest cut list read, in bytes.
+const CUT_LIST_LIMIT: u64 = 64 << 20;
+
+fn read_cut_list(file: &Path) -> Result<CutList, Failure> {
+    let fail = |e: &dyn std::fmt::Display| Failure::input(format!("cut list {}: {e}", file.display()));
+    let size = fs::metadata(file).map_err(|e| fail(&e))?.len();
+    if size > CUT_LIST_LIMIT {
+        return Err(fail(&format!("{size} bytes is too long for a list of cuts; expected a line a cut")));
+    }
+    fs::read_to_string(file).map_err(|e| fail(&e))?.parse().map_err(|e| fail(&e))
+}
+
+fn still(args: &Args, first: &Path, second: &Path, style: Style) -> Result<(), Failure> {
+    if args.factor.is_some() || args.fps.is_some() || args.slow.is_some() {
+        return Err(Failure::usage(
+            "two images make one image between them: use -t T; for a sequence give its directory or pattern",
+        ));
+    }
+    let t = args.timestep.unwrap_or(0.5);
+    let output = args.output.clone().unwrap_or_else(|| job::still_name(first, second, t));
+    if args.dry_run {
+        return Err(Failure::usage("--dry-run is for videos: two images are planned by their command line"));
+    }
+    let mut engine = args.model.interpolator()?;
+    job::still(&mut engine, first, second, t, &output, args.force).map_err(|e| failed(style, e))?;
+    match style {
+        Style::Bar => eprintln!("{}", output.display()),
+        Style::Json { .. } => write_line(style, &json!({ "event": "summary", "output": output.to_string_lossy() })),
+        Style::Quiet => {}
+    }
+    Ok(())
+}

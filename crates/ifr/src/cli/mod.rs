@@ -1,0 +1,94 @@
+//! One file a subcommand; each turns its arguments into a plan and runs it.
+
+mod demo;
+mod doctor;
+mod failure;
+mod flow;
+mod interpolate;
+mod interrupt;
+mod model;
+mod progress;
+mod sheet;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
+
+pub(crate) use failure::Failure;
+
+/// Video frame interpolation: make the frames a camera never took.
+#[derive(Debug, Parser)]
+#[command(name = "ifr", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Examples:\n  ifr interpolate holiday.mp4 --fps 60\n  ifr interpolate clip.mkv --slow 4\n  \
+    ifr interpolate a.png b.png -t 0.5\n\nExit codes: 0 done, 1 internal error, 2 wrong usage, 3 the input cannot be \
+    read, 4 the output cannot be written, 130 interrupted.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Say more (-v what is decided, -vv details, -vvv everything).
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Interpolate(Box<interpolate::Args>),
+    Flow(flow::Args),
+    Demo(demo::Args),
+    Doctor(doctor::Args),
+}
+
+/// Runs the command line.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.verbose);
+    let done = match cli.command {
+        Command::Interpolate(args) => interpolate::run(&args),
+        Command::Flow(args) => flow::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell();
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// `RUST_LOG` decides where it is set; otherwise warnings, and more with each `-v`.
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let filter = tracing_subscriber::EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    // FFmpeg's own warnings are mostly about things that are handled here.
+    let filter = match "ffmpeg=error".parse() {
+        Ok(directive) if verbose == 0 && std::env::var_os("RUST_LOG").is_none() => filter.add_directive(directive),
+        _ => filter,
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .without_time()
+        .with_target(verbose > 1)
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,92 @@
+use std::io;
+use std::path::PathBuf;
+
+use ifr_frame::InterpolateError;
+use ifr_video::VideoError;
+use thiserror::Error;
+
+/// Why a job could not be done; [`JobError::exit_code`] sorts the reasons.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// What was asked for does not go together.
+    #[error("{0}")]
+    Request(String),
+    /// The input cannot be read.
+    #[error("{0}")]
+    Input(VideoError),
+    /// The video holds no frame.
+    #[error("{0} holds no frame that can be decoded: there is nothing to interpolate")]
+    Empty(PathBuf),
+    /// The output cannot be written.
+    #[error("{0}")]
+    Output(VideoError),
+    /// The output is there already.
+    #[error("{0} exists already; choose another name with -o, or overwrite it with --force")]
+    Exists(PathBuf),
+    /// The output is the input.
+    #[error("{0} is the input itself; choose another name with -o")]
+    SameFile(PathBuf),
+    /// A file operation failed.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is not enough room.
+    #[error(
+        "about {needed} MB are needed for {path}, and {free} MB are free; free some space, write elsewhere with -o, or \
+         go on regardless with --no-space-check"
+    )]
+    Space {
+        /// The output.
+        path: PathBuf,
+        /// The estimate, in megabytes.
+        needed: u64,
+        /// What is free, in megabytes.
+        free: u64,
+    },
+    /// The interpolation itself failed.
+    #[error(transparent)]
+    Interpolate(#[from] InterpolateError),
+    /// Stopped on request.
+    #[error("interrupted after {frames} frames; what is done plays: {partial}")]
+    Interrupted {
+        /// Frames written.
+        frames: u64,
+        /// The unfinished output.
+        partial: PathBuf,
+    },
+    /// A failure after frames were written, which are kept.
+    #[error("{error}; the {frames} frames written before are kept in {partial}")]
+    Partial {
+        /// What went wrong.
+        error: Box<JobError>,
+        /// Frames written.
+        frames: u64,
+        /// The unfinished output.
+        partial: PathBuf,
+    },
+}
+
+impl JobError {
+    /// The process's exit code for this error, as documented in `docs/exit-codes.md`: 1 internal, 2 usage, 3 input,
+    /// 4 output, 130 interrupted.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Request(_) => 2,
+            Self::Input(_) | Self::Empty(_) => 3,
+            Self::Output(VideoError::Option(_)) => 2,
+            Self::Output(_) | Self::Exists(_) | Self::SameFile(_) | Self::Io { .. } | Self::Space { .. } => 4,
+            Self::Interpolate(InterpolateError::Mismatch { .. }) => 3,
+            Self::Interpolate(InterpolateError::Timestep(_)) => 2,
+            Self::Interpolate(_) => 1,
+            Self::Interrupted { .. } => 130,
+            Self::Partial { error, .. } => error.exit_code(),
+        }
+    }
+}

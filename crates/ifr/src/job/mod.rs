@@ -1,0 +1,40 @@
+//! Whole files: from a video to a smoother one, with its sound and subtitles.
+//!
+//! A [`Request`] says what is wanted; [`Plan::new`] checks it against what the source is and decides everything that
+//! can be decided beforehand; [`run`] carries it out, reading, interpolating and writing at the same time with bounded
+//! queues between.
+//!
+//! ```no_run
+//! use std::sync::atomic::AtomicBool;
+//! use ifr::job::{self, Plan, Request, Speed};
+//! use ifr::{Device, Interpolator, Model};
+//!
+//! let request = Request::new("holiday.mp4", Speed::Rate("60".parse()?));
+//! let source = job::open(&request)?;
+//! let plan = Plan::new(&request, source.info())?;
+//! let mut interp = Interpolator::new(&Model::default(), &Device::cpu())?;
+//! let report = job::run(&plan, source, &mut interp, &|_| {}, &AtomicBool::new(false))?;
+//! println!("{} new frames in {}", report.made, report.output.display());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod naming;
+mod plan;
+mod progress;
+mod request;
+mod run;
+mod space;
+mod speed;
+mod still;
+mod target;
+mod time_base;
+
+pub use error::JobError;
+pub use plan::Plan;
+pub use progress::{Progress, Report};
+pub use request::{EncoderChoice, Request};
+pub use run::{open, run};
+pub use speed::{Speed, SpeedError, Stretch};
+pub use still::{is_still, still, still_name};
+pub use target::Target;

@@ -1,0 +1,211 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use ifr_frame::{Rate, Time, TimeBase};
+use ifr_timeline::{AtCut, CutSource, Grid};
+use ifr_video::{OutputOptions, SourceInfo, VideoError};
+
+use crate::job::{JobError, Request, Speed, Stretch, Target, naming, space, time_base};
+
+/// A request checked against its source: everything that can be decided before the first frame is.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The input.
+    pub input: PathBuf,
+    /// Where the output goes.
+    pub target: Target,
+    /// What the sink is told.
+    pub output: OutputOptions,
+    /// What was asked for.
+    pub speed: Speed,
+    /// Output times.
+    pub grid: Grid,
+    /// How much longer the output lasts.
+    pub stretch: Stretch,
+    /// Where cuts come from.
+    pub cuts: CutSource,
+    /// What happens at cuts.
+    pub at_cut: AtCut,
+    /// Whether near-identical neighbours are copied.
+    pub copy_repeats: bool,
+    /// Source frames to expect, where the container says.
+    pub source_frames: Option<u64>,
+    /// Output frames to expect, likewise.
+    pub output_frames: Option<u64>,
+    /// What the user should know: another container than the input's, streams left out.
+    pub notices: Vec<String>,
+    /// The source.
+    pub source: SourceInfo,
+}
+
+impl Plan {
+    /// Decides.
+    ///
+    /// # Errors
+    /// [`JobError`] when the request cannot be met: an impossible speed, an output that exists or cannot be written,
+    /// too little room.
+    pub fn new(request: &Request, source: &SourceInfo) -> Result<Self, JobError> {
+        let video = &source.video;
+        let bad = |e: crate::job::SpeedError| JobError::Request(e.to_string());
+        let (grid, stretch) = request.speed.grid(video.rate).map_err(bad)?;
+        let (path, notices) = output_path(request, source)?;
+        let target = Target::new(path);
+        target.check(&request.input, request.force)?;
+
+        let rate = match grid {
+            Grid::Rate(rate) => Some(rate),
+            Grid::Divide(parts) => {
+                let (num, den) = stretch.parts();
+                video.rate.and_then(|r| r.scaled(parts.get().saturating_mul(den), num).ok())
+            }
+        };
+        let output_frames = expected(grid, stretch, video.frames, video.duration);
+        let encoder = &request.encoder;
+        let output = OutputOptions {
+            path: target.writing().to_owned(),
+            width: video.width,
+            height: video.height,
+            format: video.format,
+            color: video.color,
+            sample_aspect: video.sample_aspect,
+            rotation: video.rotation,
+            rate,
+            time_base: time_base::output(video.time_base, video.rate, grid, stretch),
+            encoder: encoder.name.clone(),
+            crf: encoder.crf,
+            preset: encoder.preset.clone(),
+            pix_fmt: encoder.pix_fmt.clone(),
+            encoder_options: encoder.options.clone(),
+            threads: request.threads,
+            stretch: stretch.parts(),
+            audio: request.audio,
+            extras: true,
+        };
+        if request.check_space && target != Target::Stdout {
+            let images = !matches!(target, Target::File { .. });
+            let lossless = images || encoder.name.as_deref().map_or(video.lossless, is_lossless);
+            let frames = output_frames.unwrap_or_default();
+            let needed = space::estimate(video.format, video.width, video.height, frames, lossless);
+            space::check(target.folder(), target.path(), needed)?;
+        }
+        Ok(Self {
+            input: request.input.clone(),
+            target,
+            output,
+            speed: request.speed,
+            grid,
+            stretch,
+            cuts: request.cuts.clone(),
+            at_cut: request.at_cut,
+            copy_repeats: request.copy_repeats,
+            source_frames: video.frames,
+            output_frames,
+            notices,
+            source: source.clone(),
+        })
+    }
+
+    /// The stretch of time as (numerator, denominator), for [`Time::scaled`].
+    pub(super) fn stretch_parts(&self) -> (i64, i64) {
+        let (num, den) = self.stretch.parts();
+        (num.into(), den.into())
+    }
+
+    /// The source's time base.
+    pub(super) fn source_time_base(&self) -> TimeBase {
+        self.source.video.time_base
+    }
+
+    /// The rate that the source states.
+    pub(super) fn source_rate(&self) -> Option<Rate> {
+        self.source.video.rate
+    }
+}
+
+fn is_lossless(encoder: &str) -> bool {
+    ["ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "png", "rawvideo", "qtrle"].contains(&encoder)
+}
+
+/// The output's path, as asked for or beside the input, and what there is to say about it.
+fn output_path(request: &Request, source: &SourceInfo) -> Result<(PathBuf, Vec<String>), JobError> {
+    let input = &request.input;
+    if let Some(path) = &request.output {
+        let choice = ifr_video::container_for(source, Some(path));
+        let into = path.is_dir() && !input.is_dir() && source.container != "images";
+        // A video with a directory for output: by its default name in there.
+        if into && !path.to_string_lossy().ends_with(['/', '\\']) {
+            let choice = ifr_video::container_for(source, None);
+            let name = naming::beside(input, request.speed, Some(&choice.extension));
+            let name = name.file_name().unwrap_or_default().to_owned();
+            return Ok((path.join(name), choice.notices));
+        }
+        return Ok((path.clone(), choice.notices));
+    }
+    if input == Path::new("-") {
+        return Err(JobError::Request(
+            "the input is standard input: say where to write with -o FILE, or -o - for y4m on standard output".into(),
+        ));
+    }
+    if source.container == "images" {
+        let folder = if input.is_dir() { input.clone() } else { input.parent().unwrap_or(input).to_owned() };
+        let folder = folder.canonicalize().map_err(|e| {
+            JobError::Input(VideoError::Io { action: "open", path: folder.clone(), source: e })
+        })?;
+        return Ok((naming::beside(&folder, request.speed, None), Vec::new()));
+    }
+    let choice = ifr_video::container_for(source, None);
+    Ok((naming::beside(input, request.speed, Some(&choice.extension)), choice.notices))
+}
+
+fn expected(grid: Grid, stretch: Stretch, frames: Option<u64>, duration: Option<Time>) -> Option<u64> {
+    match grid {
+        Grid::Divide(parts) => frames.map(|n| n.saturating_sub(1) * u64::from(parts.get()) + n.min(1)),
+        Grid::Rate(rate) => {
+            let (num, den) = stretch.parts();
+            let length = duration?.scaled(num.into(), den.into());
+            u64::try_from((length + rate.period().scaled(1, 2)).div_floor(rate.period())).ok()
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    /// A few lines for people: what comes in, what goes out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let video = &self.source.video;
+        let count = |n: Option<u64>| n.map_or("unknown".to_owned(), |n| n.to_string());
+        writeln!(f, "input     {}", self.input.display())?;
+        write!(f, "  video   {} {}x{} {}", video.codec, video.width, video.height, video.format)?;
+        write!(f, ", {}", video.color)?;
+        match video.rate {
+            Some(rate) => write!(f, ", {rate} fps")?,
+            None => write!(f, ", no stated rate")?,
+        }
+        writeln!(f, ", {} frames", count(video.frames))?;
+        for line in &self.source.others {
+            writeln!(f, "  copied  {line}")?;
+        }
+        if self.source.chapters > 0 {
+            writeln!(f, "  copied  {} chapters", self.source.chapters)?;
+        }
+        writeln!(f, "output    {}", self.target.path().display())?;
+        write!(f, "  video   {}", self.speed)?;
+        if let Some(rate) = self.output.rate {
+            write!(f, ", {rate} fps")?;
+        }
+        writeln!(f, ", {} frames", count(self.output_frames))?;
+        let cuts = match &self.cuts {
+            CutSource::Detect => "found in the pictures".to_owned(),
+            CutSource::List(list) => format!("{} given", list.len()),
+            CutSource::Off => "off".to_owned(),
+        };
+        let at_cut = match self.at_cut {
+            AtCut::Hold => "hold the last frame",
+            AtCut::Nearest => "take the nearer frame",
+        };
+        write!(f, "  cuts    {cuts}; {at_cut}")?;
+        for notice in &self.notices {
+            write!(f, "\nnotice    {notice}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,75 @@
+use std::path::PathBuf;
+
+use ifr_frame::Rate;
+use ifr_timeline::{AtCut, CutSource};
+
+use crate::job::Speed;
+
+/// How the output is encoded; every `None` lets `ifr` choose by input and container.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EncoderChoice {
+    /// FFmpeg's name of the encoder.
+    pub name: Option<String>,
+    /// Constant quality, on the encoder's own scale.
+    pub crf: Option<f32>,
+    /// The encoder's preset.
+    pub preset: Option<String>,
+    /// FFmpeg's name of the encoder's pixel format.
+    pub pix_fmt: Option<String>,
+    /// Further options, key and value.
+    pub options: Vec<(String, String)>,
+}
+
+/// What is wanted of one input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// A video file, a directory of images, a printf pattern of images, or `-` for y4m on standard input.
+    pub input: PathBuf,
+    /// Where to write; `None` chooses a name beside the input. A directory takes images; `-` is y4m on standard output.
+    pub output: Option<PathBuf>,
+    /// Which frames.
+    pub speed: Speed,
+    /// Rate of an image sequence, which has none of its own.
+    pub sequence_rate: Rate,
+    /// Where cuts come from.
+    pub cuts: CutSource,
+    /// What happens at cuts.
+    pub at_cut: AtCut,
+    /// Whether near-identical neighbours are copied instead of computed.
+    pub copy_repeats: bool,
+    /// How to encode.
+    pub encoder: EncoderChoice,
+    /// Whether sound is taken along.
+    pub audio: bool,
+    /// Whether an existing output is overwritten.
+    pub force: bool,
+    /// Whether free space is checked beforehand.
+    pub check_space: bool,
+    /// Threads for decoding and encoding; 0 lets FFmpeg choose.
+    pub threads: usize,
+}
+
+impl Request {
+    /// A request with everything else at its default.
+    pub fn new(input: impl Into<PathBuf>, speed: Speed) -> Self {
+        Self {
+            input: input.into(),
+            output: None,
+            speed,
+            sequence_rate: Self::default_sequence_rate(),
+            cuts: CutSource::Detect,
+            at_cut: AtCut::Hold,
+            copy_repeats: true,
+            encoder: EncoderChoice::default(),
+            audio: true,
+            force: false,
+            check_space: true,
+            threads: 0,
+        }
+    }
+
+    /// The rate of image sequences unless given: 25 frames a second, FFmpeg's own default.
+    pub fn default_sequence_rate() -> Rate {
+        Rate::new(25, 1).expect("25 is a rate")
+    }
+}

@@ -1,0 +1,281 @@
+//! Inputs and outputs that are not as they should be: a clear error and its exit code, or a sensible result; nothing left
+//! behind but what was asked for.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{ffmpeg, frames, ifr, ifr_fails, ifr_ok, names, text, times, video};
+use tempfile::TempDir;
+
+fn clip(dir: &Path, name: &str, size: &str, n: u32) -> PathBuf {
+    let out = dir.join(name);
+    let source = format!("testsrc2=size={size}:rate=25");
+    ffmpeg(&["-f", "lavfi", "-i", &source, "-frames:v", &n.to_string(), "-c:v", "ffv1", text(&out)]);
+    out
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn odd_and_tiny_sizes() {
+    for size in ["321x181", "2x2", "1x1", "17x400"] {
+        let dir = folder();
+        let input = clip(dir.path(), "in.mkv", size, 4);
+        let out = dir.path().join("out.mkv");
+        ifr_ok(&["interpolate", text(&input), "-o", text(&out), "--encoder", "ffv1"]);
+        let v = video(&out);
+        assert_eq!(format!("{}x{}", v["width"], v["height"]), size);
+        assert_eq!(frames(&out).len(), 7);
+        assert_eq!(names(dir.path()), ["in.mkv", "out.mkv"]);
+    }
+}
+
+#[test]
+fn odd_size_with_the_default_encoder() {
+    let dir = folder();
+    let input = dir.path().join("in.mp4");
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=322x182:rate=25", "-frames:v", "4", "-vf", "crop=321:181:0:0:exact=1,format=yuv444p",
+        "-c:v", "libx264", text(&input)]);
+    ifr_ok(&["interpolate", text(&input)]);
+    let v = video(&dir.path().join("in.x2.mp4"));
+    assert_eq!((&v["width"], &v["height"]), (&321.into(), &181.into()));
+}
+
+#[test]
+fn one_frame_is_one_frame() {
+    let dir = folder();
+    let input = clip(dir.path(), "in.mkv", "64x48", 1);
+    let out = dir.path().join("out.mkv");
+    for speed in [["--factor", "4"], ["--slow", "3"]] {
+        ifr_ok(&["interpolate", text(&input), "-o", text(&out), "--force", "--encoder", "ffv1", speed[0], speed[1]]);
+        assert_eq!(frames(&out).len(), 1);
+    }
+}
+
+#[test]
+fn no_frame_is_an_error() {
+    let dir = folder();
+    let input = dir.path().join("in.y4m");
+    fs::write(&input, "YUV4MPEG2 W64 H48 F25:1 Ip A1:1 C420jpeg\n").unwrap();
+    ifr_fails(&["interpolate", text(&input), "-o", text(&dir.path().join("out.mkv"))], 3, "no frame");
+    assert_eq!(names(dir.path()), ["in.y4m"]);
+}
+
+#[test]
+fn things_that_are_no_video() {
+    let dir = folder();
+    let path = |name: &str| dir.path().join(name);
+    ffmpeg(&["-f", "lavfi", "-i", "sine=duration=1", text(&path("sound.m4a"))]);
+    fs::write(path("text.mp4"), "This is no video at all.\n".repeat(100)).unwrap();
+    fs::write(path("empty.mp4"), "").unwrap();
+    let before = names(dir.path());
+    ifr_fails(&["interpolate", text(&path("sound.m4a"))], 3, "no video stream");
+    ifr_fails(&["interpolate", text(&path("text.mp4"))], 3, "text.mp4");
+    ifr_fails(&["interpolate", text(&path("empty.mp4"))], 3, "empty.mp4");
+    ifr_fails(&["interpolate", text(&path("missing.mp4"))], 3, "missing.mp4");
+    assert_eq!(names(dir.path()), before);
+}
+
+#[test]
+fn a_truncated_file_gives_what_there_is() {
+    let dir = folder();
+    let whole = clip(dir.path(), "whole.mkv", "320x180", 40);
+    let bytes = fs::read(&whole).unwrap();
+    let cut = dir.path().join("cut.mkv");
+    fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let out = dir.path().join("out.mkv");
+    ifr_ok(&["interpolate", text(&cut), "-o", text(&out), "--encoder", "ffv1", "--model", "flow-fast"]);
+    let n = frames(&out).len();
+    assert!((20..60).contains(&n), "{n} frames of half a file");
+    // An MP4 whose index is cut off holds nothing that can be read.
+    let mp4 = dir.path().join("in.mp4");
+    ffmpeg(&["-i", text(&whole), "-c:v", "libx264", text(&mp4)]);
+    let bytes = fs::read(&mp4).unwrap();
+    fs::write(&mp4, &bytes[..bytes.len() / 2]).unwrap();
+    ifr_fails(&["interpolate", text(&mp4)], 3, "in.mp4");
+}
+
+#[test]
+fn outputs_that_cannot_be() {
+    let dir = folder();
+    let input = clip(dir.path(), "in.mkv", "64x48", 3);
+    let before = names(dir.path());
+    let missing = dir.path().join("no/such/out.mkv");
+    ifr_fails(&["interpolate", text(&input), "-o", text(&missing)], 4, "no/such");
+    ifr_fails(&["interpolate", text(&input), "-o", text(&input), "--force"], 4, "is the input itself");
+    ifr_fails(&["interpolate", text(&input), "--encoder", "nonesuch"], 2, "nonesuch");
+    ifr_fails(&["interpolate", text(&input), "--factor", "17"], 2, "2 to 16");
+    ifr_fails(&["interpolate", text(&input), "--fps", "0"], 2, "frame rate");
+    ifr_fails(&["interpolate", text(&input), "-t", "0.5"], 2, "two images");
+    assert_eq!(names(dir.path()), before);
+    let out = dir.path().join("out.mkv");
+    fs::write(&out, "precious").unwrap();
+    ifr_fails(&["interpolate", text(&input), "-o", text(&out)], 4, "--force");
+    assert_eq!(fs::read_to_string(&out).unwrap(), "precious");
+    ifr_ok(&["interpolate", text(&input), "-o", text(&out), "--force"]);
+    assert_eq!(frames(&out).len(), 5);
+}
+
+/// Mounts a small tmpfs; needs root on Linux.
+struct Tmpfs(PathBuf);
+
+impl Tmpfs {
+    fn new(dir: &Path, options: &str) -> Option<Self> {
+        let path = dir.join("mnt");
+        fs::create_dir(&path).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs", text(&path)]).output();
+        if mounted.is_ok_and(|o| o.status.success()) {
+            return Some(Self(path));
+        }
+        eprintln!("skipped: cannot mount a tmpfs here");
+        None
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_full_disk_keeps_what_was_written() {
+    let dir = folder();
+    let Some(small) = Tmpfs::new(dir.path(), "size=3m") else { return };
+    let input = dir.path().join("in.mkv");
+    let noise = "nullsrc=size=320x240:rate=25,geq=random(1)*255:128:128";
+    ffmpeg(&["-f", "lavfi", "-i", noise, "-frames:v", "60", "-c:v", "ffv1", text(&input)]);
+    let out = small.0.join("out.mkv");
+    let args = ["interpolate", text(&input), "-o", text(&out), "--encoder", "ffv1", "--cuts", "off", "--model", "flow-fast"];
+    ifr_fails(&[&args[..], &["--factor", "2"]].concat(), 4, "no-space-check");
+    assert!(names(&small.0).is_empty(), "refused beforehand: nothing is there");
+    ifr_fails(&[&args[..], &["--no-space-check"]].concat(), 4, "no space left");
+    assert_eq!(names(&small.0), ["out.partial.mkv"]);
+    assert!(!frames(&small.0.join("out.partial.mkv")).is_empty(), "what was written plays");
+}
+
+#[test]
+fn a_read_only_folder_is_refused() {
+    let dir = folder();
+    let Some(mount) = Tmpfs::new(dir.path(), "size=3m,ro") else { return };
+    let input = clip(dir.path(), "in.mkv", "64x48", 3);
+    let out = mount.0.join("out.mkv");
+    ifr_fails(&["interpolate", text(&input), "-o", text(&out)], 4, "write to the folder");
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupting_leaves_a_partial_file_that_plays() {
+    let dir = folder();
+    for extension in ["mkv", "mp4"] {
+        let input = clip(dir.path(), "in.mkv", "640x360", 300);
+        let out = dir.path().join(format!("out.{extension}"));
+        let args = ["interpolate", text(&input), "-o", text(&out), "--factor", "8", "--json", "--encoder-preset", "ultrafast"];
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ifr")).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // Once it reports frames, it is at work.
+        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+        assert!(lines.by_ref().map_while(Result::ok).any(|l| l.contains("\"progress\"") && !l.contains("\"written\":0")));
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let error = lines.map_while(Result::ok).find(|l| l.contains("\"error\"")).unwrap();
+        assert!(error.contains("interrupted after") && error.contains("130"), "{error}");
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        let partial = dir.path().join(format!("out.partial.{extension}"));
+        assert!(partial.exists() && !out.exists());
+        let n = frames(&partial).len();
+        assert!(n > 0 && n < 2393, "{n} frames");
+    }
+}
+
+#[test]
+fn identical_pictures_are_copied() {
+    let dir = folder();
+    let input = dir.path().join("in.mkv");
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc=size=64x48:rate=1:duration=2,fps=5", "-c:v", "ffv1", "-pix_fmt", "yuv420p", text(&input)]);
+    let out = dir.path().join("out.mkv");
+    ifr_ok(&["interpolate", text(&input), "-o", text(&out), "--encoder", "ffv1"]);
+    let after = frames(&out);
+    assert_eq!(after.len(), 19);
+    assert!((0..4).all(|i| after[2 * i + 1].1 == after[0].1), "a still picture stays itself");
+}
+
+#[test]
+fn variable_rates_stay_variable() {
+    let dir = folder();
+    let input = dir.path().join("in.mkv");
+    // Every third frame left out: intervals of 40 and 80 ms.
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25:duration=1", "-vf", "select=mod(n\\,3)", "-fps_mode", "passthrough",
+        "-c:v", "ffv1", text(&input)]);
+    let out = dir.path().join("out.mkv");
+    ifr_ok(&["interpolate", text(&input), "-o", text(&out), "--factor", "2"]);
+    let (t0, t1) = (times(&input), times(&out));
+    assert_eq!(t1.len(), 2 * t0.len() - 1);
+    for (i, pair) in t0.windows(2).enumerate() {
+        assert!((t1[2 * i + 1] - (pair[0] + pair[1]) / 2.0).abs() < 0.0011);
+    }
+}
+
+#[test]
+fn ntsc_film_in_matroska_does_not_limp() {
+    let dir = folder();
+    let input = dir.path().join("in.mkv");
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=24000/1001", "-frames:v", "48", "-c:v", "ffv1", text(&input)]);
+    let out = dir.path().join("out.mp4");
+    ifr_ok(&["interpolate", text(&input), "-o", text(&out), "--factor", "2"]);
+    let v = video(&out);
+    assert_eq!(v["r_frame_rate"], "48000/1001");
+    for (k, t) in times(&out).iter().enumerate() {
+        assert!((t - k as f64 * 1001.0 / 48000.0).abs() < 2e-6, "frame {k} at {t}");
+    }
+}
+
+#[test]
+fn cut_lists_are_obeyed() {
+    let dir = folder();
+    let input = clip(dir.path(), "in.mkv", "64x48", 10);
+    let list = dir.path().join("cuts.txt");
+    fs::write(&list, "3\n0.28 # frame 7\n").unwrap();
+    let out = dir.path().join("out.mkv");
+    let args = ["interpolate", text(&input), "-o", text(&out), "--encoder", "ffv1", "--cut-list", text(&list), "--json", "--force"];
+    let said = ifr(&args);
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("\"cuts\":[3,7]"), "{said}");
+    let after = frames(&out);
+    assert_eq!(after[5].1, after[4].1);
+    assert_ne!(after[7].1, after[6].1);
+    ifr_ok(&["interpolate", text(&input), "-o", text(&out), "--encoder", "ffv1", "--cut-list", text(&list), "--force", "--factor", "4",
+        "--at-cut", "nearest"]);
+    let after = frames(&out);
+    assert_eq!((&after[10].1, &after[11].1), (&after[8].1, &after[12].1), "the nearer one");
+    fs::write(&list, "three\n").unwrap();
+    ifr_fails(&["interpolate", text(&input), "--cut-list", text(&list)], 3, "line 1 of the cut list");
+}
+
+#[test]
+fn dry_run_writes_nothing() {
+    let dir = folder();
+    let input = clip(dir.path(), "in.mkv", "64x48", 10);
+    let out = ifr(&["interpolate", text(&input), "--fps", "60", "--dry-run"]);
+    let said = String::from_utf8(out.stdout).unwrap();
+    assert!(out.status.success() && said.contains("in.60fps.mkv") && said.contains("64x48"), "{said}");
+    let out = ifr(&["interpolate", text(&input), "--fps", "60", "--dry-run", "--json"]);
+    let plan: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!((&plan["output_rate"], &plan["output_frames"]), (&"60".into(), &24.into()));
+    assert_eq!(names(dir.path()), ["in.mkv"]);
+}
+
+#[test]
+fn several_inputs_each_beside_itself() {
+    let dir = folder();
+    let a = clip(dir.path(), "a.mkv", "64x48", 3);
+    let b = clip(dir.path(), "b.mkv", "48x64", 3);
+    ifr_fails(&["interpolate", text(&a), text(&b), "-o", text(&dir.path().join("c.mkv"))], 2, "2 inputs");
+    ifr_fails(&["interpolate", text(&a), text(&dir.path().join("x.mkv")), text(&b)], 3, "x.mkv");
+    assert_eq!(names(dir.path()), ["a.mkv", "a.x2.mkv", "b.mkv", "b.x2.mkv"], "the others are done all the same");
+}
