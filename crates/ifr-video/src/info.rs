@@ -1,4 +1,8 @@
+use std::sync::Arc;
+
 use ifr_frame::{ColorDescription, PixelFormat, Rate, Time, TimeBase};
+
+use crate::CopiedStreams;
 
 /// How a player must turn the picture to show it upright (from the container's display matrix): kept as it is, never
 /// applied to the samples.
@@ -52,4 +56,6 @@ pub struct SourceInfo {
     pub chapters: usize,
     /// Size in bytes, where known.
     pub bytes: Option<u64>,
+    /// What a sink must know of the other streams to take them along; empty where there are none.
+    pub streams: Arc<CopiedStreams>,
 }

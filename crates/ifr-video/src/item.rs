@@ -31,5 +31,5 @@ pub struct StreamPacket {
     pub(crate) stream: usize,
     /// The packet with its timestamps in the source stream's time base.
     #[cfg(feature = "ffmpeg")]
-    pub(crate) packet: ffmpeg_the_third::Packet,
+    pub(crate) packet: crate::ffmpeg::Packet,
 }

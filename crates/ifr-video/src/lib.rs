@@ -3,12 +3,28 @@
 //! Containers and codecs go through FFmpeg's libraries (feature `ffmpeg`); image sequences, y4m and animated
 //! images have sources and sinks of their own. [`open`] and [`create`] choose.
 
+pub mod anim;
 mod error;
+#[cfg(feature = "ffmpeg")]
+mod ffmpeg;
+mod files;
+pub mod images;
 mod info;
 mod item;
+mod open;
 mod stream;
+mod streams;
+pub mod y4m;
 
 pub use error::VideoError;
+#[cfg(feature = "ffmpeg")]
+pub use ffmpeg::{
+    ContainerChoice, EncoderInfo, PcmTrack, container_for, container_for_encoder, encoders, ffmpeg_version,
+};
 pub use info::{Rotation, SourceInfo, VideoInfo};
 pub use item::{Item, StreamPacket, TimedFrame};
-pub use stream::{OutputOptions, Sink, Source, Summary};
+#[cfg(feature = "ffmpeg")]
+pub use open::create_with_sound;
+pub use open::{create, open};
+pub use stream::{OpenOptions, OutputOptions, Sink, Source, Summary};
+pub use streams::CopiedStreams;

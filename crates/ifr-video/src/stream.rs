@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use ifr_frame::{ColorDescription, Frame, PixelFormat, Rate, Time, TimeBase};
+use ifr_frame::{ColorDescription, Frame, MAX_PIXELS, PixelFormat, Rate, Time, TimeBase};
 
 use crate::{Item, Rotation, SourceInfo, StreamPacket, VideoError};
 
@@ -19,6 +19,12 @@ pub trait Source: Send {
     fn skipped(&self) -> u64 {
         0
     }
+
+    /// What people should be told of the source so far, one sentence each: streams that are left out, a file that
+    /// ends early, …
+    fn notices(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Takes frames in order of their times, and packets of other streams.
@@ -34,6 +40,12 @@ pub trait Sink: Send {
     /// # Errors
     /// [`VideoError`] as above.
     fn write_packet(&mut self, packet: StreamPacket) -> Result<(), VideoError>;
+
+    /// What people should be told of the output, one sentence each: streams that its container cannot hold, pixel
+    /// formats that had to be converted, …
+    fn notices(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Flushes the encoder, writes what the container needs at the end, and closes the file.
     ///
@@ -51,6 +63,28 @@ pub struct Summary {
     pub bytes: u64,
     /// The encoder that was used, e.g. `libx264`.
     pub encoder: String,
+}
+
+/// How to read a source.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Decoder threads; 0 lets the decoder choose.
+    pub threads: usize,
+    /// The largest picture taken, in pixels; a larger one is an error before it is decoded.
+    pub max_pixels: usize,
+    /// Whether packets of audio streams are yielded.
+    pub audio: bool,
+    /// Whether packets of subtitle, attachment and data streams are yielded.
+    pub extras: bool,
+    /// The frame rate of inputs that have none, such as image sequences; 24 when not given.
+    pub rate: Option<Rate>,
+}
+
+impl Default for OpenOptions {
+    /// As many threads as the decoder likes, the largest picture that a [`Frame`] takes, all streams.
+    fn default() -> Self {
+        Self { threads: 0, max_pixels: MAX_PIXELS, audio: true, extras: true, rate: None }
+    }
 }
 
 /// What the output is to be.

@@ -1,0 +1,127 @@
+use std::fmt;
+use std::ptr::NonNull;
+use std::slice;
+
+use super::{AvError, NO_PTS, Rational, ffi};
+
+/// A coded packet.
+pub struct Packet(NonNull<ffi::AVPacket>);
+
+// SAFETY: a packet is memory with atomically counted buffers; nothing in it is tied to a thread.
+unsafe impl Send for Packet {}
+
+impl Packet {
+    pub fn new() -> Result<Self, AvError> {
+        // SAFETY: returns null or an empty packet.
+        NonNull::new(unsafe { ffi::av_packet_alloc() }).map(Self).ok_or(AvError::NO_MEMORY)
+    }
+
+    fn get(&self) -> &ffi::AVPacket {
+        // SAFETY: valid as long as `self`.
+        unsafe { self.0.as_ref() }
+    }
+
+    fn get_mut(&mut self) -> &mut ffi::AVPacket {
+        // SAFETY: valid as long as `self`, which is borrowed exclusively.
+        unsafe { self.0.as_mut() }
+    }
+
+    pub fn stream(&self) -> usize {
+        usize::try_from(self.get().stream_index).unwrap_or(usize::MAX)
+    }
+
+    pub fn set_stream(&mut self, index: usize) {
+        self.get_mut().stream_index = i32::try_from(index).unwrap_or(i32::MAX);
+    }
+
+    pub fn pts(&self) -> Option<i64> {
+        Some(self.get().pts).filter(|&t| t != NO_PTS)
+    }
+
+    pub fn dts(&self) -> Option<i64> {
+        Some(self.get().dts).filter(|&t| t != NO_PTS)
+    }
+
+    pub fn duration(&self) -> i64 {
+        self.get().duration
+    }
+
+    pub fn set_times(&mut self, pts: Option<i64>, dts: Option<i64>, duration: i64) {
+        let packet = self.get_mut();
+        packet.pts = pts.unwrap_or(NO_PTS);
+        packet.dts = dts.unwrap_or(NO_PTS);
+        packet.duration = duration;
+    }
+
+    /// The coded bytes.
+    pub fn data(&self) -> &[u8] {
+        let data = self.get().data;
+        if data.is_null() {
+            return &[];
+        }
+        // SAFETY: a packet holds `size` bytes.
+        unsafe { slice::from_raw_parts(data, self.size()) }
+    }
+
+    /// A packet of other bytes with the same stream and times.
+    pub fn with_data(&self, bytes: &[u8]) -> Result<Self, AvError> {
+        let packet = Self::new()?;
+        let size = i32::try_from(bytes.len()).map_err(|_| AvError::INVALID_ARGUMENT)?;
+        // SAFETY: the new packet gets room for `size` bytes; then times and flags are copied.
+        unsafe {
+            AvError::check(ffi::av_new_packet(packet.0.as_ptr(), size))?;
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), packet.get().data, bytes.len());
+            AvError::check(ffi::av_packet_copy_props(packet.0.as_ptr(), self.0.as_ptr()))?;
+        }
+        Ok(packet)
+    }
+
+    /// Number of bytes.
+    pub fn size(&self) -> usize {
+        usize::try_from(self.get().size).unwrap_or(0)
+    }
+
+    /// Whether the demuxer found it damaged.
+    pub fn is_corrupt(&self) -> bool {
+        self.get().flags & ffi::AV_PKT_FLAG_CORRUPT as i32 != 0
+    }
+
+    /// Forgets where in its file the packet lay.
+    pub fn forget_position(&mut self) {
+        self.get_mut().pos = -1;
+    }
+
+    /// Counts the times in `to` instead of `from`, to nearest.
+    pub fn rescale(&mut self, from: Rational, to: Rational) {
+        // SAFETY: plain arithmetic on the packet's fields.
+        unsafe { ffi::av_packet_rescale_ts(self.0.as_ptr(), from.to_c(), to.to_c()) };
+    }
+
+    pub(super) fn as_ptr(&self) -> *const ffi::AVPacket {
+        self.0.as_ptr()
+    }
+
+    pub(super) fn as_mut(&mut self) -> *mut ffi::AVPacket {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for Packet {
+    fn drop(&mut self) {
+        let mut packet = self.0.as_ptr();
+        // SAFETY: owned; the call frees it with its references.
+        unsafe { ffi::av_packet_free(&raw mut packet) };
+    }
+}
+
+impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Packet")
+            .field("stream", &self.stream())
+            .field("pts", &self.pts())
+            .field("dts", &self.dts())
+            .field("duration", &self.duration())
+            .field("size", &self.size())
+            .finish()
+    }
+}

@@ -1,0 +1,219 @@
+use std::fmt;
+use std::ptr::NonNull;
+use std::ptr;
+
+use ifr_frame::ColorDescription;
+
+use super::codec::color_of;
+use super::{AvError, Rational, ffi, owned};
+
+/// What a stream carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Video,
+    Audio,
+    Subtitle,
+    Attachment,
+    Data,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Subtitle => "subtitle",
+            Self::Attachment => "attachment",
+            Self::Data => "data",
+        })
+    }
+}
+
+/// Side data of a stream: FFmpeg's number for its type, and its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SideData {
+    pub kind: i32,
+    pub bytes: Vec<u8>,
+}
+
+impl SideData {
+    pub const DISPLAY_MATRIX: i32 = ffi::AVPacketSideDataType::DISPLAYMATRIX.0 as i32;
+    pub const MASTERING: i32 = ffi::AVPacketSideDataType::MASTERING_DISPLAY_METADATA.0 as i32;
+    pub const LIGHT_LEVEL: i32 = ffi::AVPacketSideDataType::CONTENT_LIGHT_LEVEL.0 as i32;
+    /// Kinds that describe the picture however it is coded: HDR, stereo and 360° video.
+    pub const OF_PICTURE: [i32; 4] = [
+        Self::MASTERING,
+        Self::LIGHT_LEVEL,
+        ffi::AVPacketSideDataType::STEREO3D.0 as i32,
+        ffi::AVPacketSideDataType::SPHERICAL.0 as i32,
+    ];
+}
+
+/// What a decoder must know of a stream.
+pub struct Params(NonNull<ffi::AVCodecParameters>);
+
+// SAFETY: plain memory, never changed after it was made.
+unsafe impl Send for Params {}
+// SAFETY: as above.
+unsafe impl Sync for Params {}
+
+impl Params {
+    pub fn new() -> Result<Self, AvError> {
+        // SAFETY: returns null or empty parameters.
+        NonNull::new(unsafe { ffi::avcodec_parameters_alloc() }).map(Self).ok_or(AvError::NO_MEMORY)
+    }
+
+    /// A copy of a stream's parameters.
+    ///
+    /// # Safety
+    /// `from` is valid.
+    pub(super) unsafe fn copy_of(from: *const ffi::AVCodecParameters) -> Result<Self, AvError> {
+        let copy = Self::new()?;
+        // SAFETY: both are valid.
+        AvError::check(unsafe { ffi::avcodec_parameters_copy(copy.0.as_ptr(), from) })?;
+        Ok(copy)
+    }
+
+    fn get(&self) -> &ffi::AVCodecParameters {
+        // SAFETY: valid as long as `self`.
+        unsafe { self.0.as_ref() }
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self.get().codec_type {
+            ffi::AVMediaType::VIDEO => Kind::Video,
+            ffi::AVMediaType::AUDIO => Kind::Audio,
+            ffi::AVMediaType::SUBTITLE => Kind::Subtitle,
+            ffi::AVMediaType::ATTACHMENT => Kind::Attachment,
+            _ => Kind::Data,
+        }
+    }
+
+    /// The codec's short name, e.g. `aac`; `none` for data that FFmpeg does not know.
+    pub fn codec_name(&self) -> String {
+        // SAFETY: returns a static string for any id.
+        owned(unsafe { ffi::avcodec_get_name(self.get().codec_id) })
+    }
+
+    pub(super) fn codec_id(&self) -> ffi::AVCodecID {
+        self.get().codec_id
+    }
+
+    /// The container's four letters for the codec, as bytes; zeros where there are none.
+    pub fn tag(&self) -> [u8; 4] {
+        self.get().codec_tag.to_le_bytes()
+    }
+
+    /// Whether the codec stores everything losslessly.
+    pub fn is_lossless(&self) -> bool {
+        // SAFETY: returns null or a static descriptor.
+        let descriptor = unsafe { ffi::avcodec_descriptor_get(self.get().codec_id).as_ref() };
+        let both = (ffi::AV_CODEC_PROP_LOSSLESS | ffi::AV_CODEC_PROP_LOSSY) as i32;
+        descriptor.is_some_and(|d| d.props & both == ffi::AV_CODEC_PROP_LOSSLESS as i32)
+    }
+
+    /// Whether subtitles are text rather than pictures.
+    pub fn is_text(&self) -> bool {
+        // SAFETY: returns null or a static descriptor.
+        let descriptor = unsafe { ffi::avcodec_descriptor_get(self.get().codec_id).as_ref() };
+        descriptor.is_some_and(|d| d.props & ffi::AV_CODEC_PROP_TEXT_SUB as i32 != 0)
+    }
+
+    pub fn size(&self) -> (i32, i32) {
+        (self.get().width, self.get().height)
+    }
+
+    pub fn sample_aspect(&self) -> Rational {
+        Rational::from_c(self.get().sample_aspect_ratio)
+    }
+
+    pub fn color(&self) -> ColorDescription {
+        let p = self.get();
+        color_of(p.color_space, p.color_primaries, p.color_trc, p.color_range, p.chroma_location)
+    }
+
+    pub fn sample_rate(&self) -> i32 {
+        self.get().sample_rate
+    }
+
+    /// Samples a packet, where that is constant.
+    pub fn frame_size(&self) -> i32 {
+        self.get().frame_size
+    }
+
+    pub fn bit_rate(&self) -> i64 {
+        self.get().bit_rate
+    }
+
+    pub fn channels(&self) -> i32 {
+        self.get().ch_layout.nb_channels
+    }
+
+    /// The channel layout in FFmpeg's words, e.g. `stereo`.
+    pub fn layout(&self) -> String {
+        layout_name(&self.get().ch_layout)
+    }
+
+    /// Parameters of text subtitles, MP4's or else SubRip, with the given header.
+    pub fn subtitle(mov_text: bool, header: &[u8]) -> Result<Self, AvError> {
+        let params = Self::new()?;
+        let padding = ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
+        // SAFETY: the block is zeroed, has the padding that FFmpeg asks for, and belongs to the parameters, which
+        // free it.
+        unsafe {
+            let p = params.0.as_ptr();
+            (*p).codec_type = ffi::AVMediaType::SUBTITLE;
+            (*p).codec_id = if mov_text { ffi::AVCodecID::MOV_TEXT } else { ffi::AVCodecID::SUBRIP };
+            if !header.is_empty() {
+                let block = ffi::av_mallocz(header.len() + padding).cast::<u8>();
+                if block.is_null() {
+                    return Err(AvError::NO_MEMORY);
+                }
+                ptr::copy_nonoverlapping(header.as_ptr(), block, header.len());
+                (*p).extradata = block;
+                (*p).extradata_size = i32::try_from(header.len()).unwrap_or(0);
+            }
+        }
+        Ok(params)
+    }
+
+    /// Parameters of sound as floats.
+    pub fn floats(rate: i32, channels: usize) -> Result<Self, AvError> {
+        let params = Self::new()?;
+        let channels = i32::try_from(channels).map_err(|_| AvError::INVALID_ARGUMENT)?;
+        // SAFETY: plain fields, and a layout that the parameters own.
+        unsafe {
+            let p = params.0.as_ptr();
+            (*p).codec_type = ffi::AVMediaType::AUDIO;
+            (*p).format = ffi::AVSampleFormat::FLT.0;
+            (*p).sample_rate = rate;
+            ffi::av_channel_layout_default(&raw mut (*p).ch_layout, channels);
+        }
+        Ok(params)
+    }
+
+    pub(super) fn as_ptr(&self) -> *const ffi::AVCodecParameters {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for Params {
+    fn drop(&mut self) {
+        let mut params = self.0.as_ptr();
+        // SAFETY: owned; freed with what it holds.
+        unsafe { ffi::avcodec_parameters_free(&raw mut params) };
+    }
+}
+
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind(), self.codec_name())
+    }
+}
+
+pub(super) fn layout_name(layout: &ffi::AVChannelLayout) -> String {
+    let mut buffer = [0 as std::ffi::c_char; 128];
+    // SAFETY: writes at most `len` bytes, NUL included; the last byte stays NUL.
+    let length = unsafe { ffi::av_channel_layout_describe(layout, buffer.as_mut_ptr(), buffer.len() - 1) };
+    if length < 0 { String::new() } else { owned(buffer.as_ptr()) }
+}

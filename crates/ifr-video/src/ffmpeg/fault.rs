@@ -1,0 +1,40 @@
+//! FFmpeg's errors as this crate's.
+
+use std::io;
+use std::path::Path;
+
+use super::av::AvError;
+use crate::VideoError;
+
+/// What went wrong while reading `path`.
+pub(super) fn reading(path: &Path, error: AvError) -> VideoError {
+    if error == AvError::INVALID_DATA {
+        return VideoError::Malformed {
+            path: path.to_owned(),
+            found: "no container or stream that FFmpeg knows".to_owned(),
+            expected: "a video file".to_owned(),
+        };
+    }
+    system("read", path, error)
+}
+
+/// What went wrong while writing `path`.
+pub(super) fn writing(path: &Path, error: AvError) -> VideoError {
+    if error == AvError::NO_SPACE {
+        return VideoError::DiskFull { path: path.to_owned() };
+    }
+    system("write", path, error)
+}
+
+fn system(action: &'static str, path: &Path, error: AvError) -> VideoError {
+    // EINVAL is what FFmpeg says of arguments; the system itself hardly ever does of a file.
+    match error.errno().filter(|_| error != AvError::INVALID_ARGUMENT) {
+        Some(errno) => {
+            VideoError::Io { action, path: path.to_owned(), source: io::Error::from_raw_os_error(errno) }
+        }
+        None => VideoError::Ffmpeg {
+            action: format!("{action} {}", path.display()),
+            message: error.to_string(),
+        },
+    }
+}

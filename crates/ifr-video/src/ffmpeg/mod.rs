@@ -1,0 +1,29 @@
+//! Containers and codecs through FFmpeg's libraries.
+//!
+//! - A [source](source) demuxes, decodes one video stream, and hands the other streams' packets on as they are.
+//! - A [sink](sink) encodes frames and muxes them with those packets. It knows the source's streams by
+//!   [`Streams`](streams::Streams), which travel with [`SourceInfo`](crate::SourceInfo), so that source and sink may
+//!   live in different threads.
+//!
+//! Everything `unsafe` is in [`av`].
+
+mod audio;
+mod av;
+mod capabilities;
+mod choice;
+mod container;
+mod encoder;
+mod fault;
+mod pixels;
+mod sink;
+mod source;
+mod streams;
+mod text;
+
+pub use audio::PcmTrack;
+pub(crate) use av::Packet;
+pub use capabilities::{EncoderInfo, encoders, ffmpeg_version};
+pub use container::{ContainerChoice, container_for, container_for_encoder};
+pub(crate) use sink::create;
+pub(crate) use source::open;
+pub(crate) use streams::Streams;

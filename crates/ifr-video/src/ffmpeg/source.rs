@@ -1,0 +1,565 @@
+//! Reading containers.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ifr_frame::{
+    ColorDescription, ColorModel, Matrix, PixelFormat, Primaries, Range, Rate, Time, TimeBase, Transfer,
+};
+
+use super::av::{self, AvError, AvFrame, Codec, CodecContext, Dict, Graph, Input, Kind, Packet, PixFmt, Step};
+use super::av::{Rational, SideData, StreamView};
+use super::fault::reading;
+use super::pixels;
+use super::streams::{OtherStream, Streams};
+use crate::{
+    CopiedStreams, Item, OpenOptions, Rotation, Source, SourceInfo, StreamPacket, TimedFrame, VideoError,
+    VideoInfo,
+};
+
+/// Other streams' packets kept while the first frame is looked for, in bytes, before it is given up.
+const MAX_AHEAD: usize = 256 << 20;
+/// Unreadable packets in a row after which a file counts as ended.
+const MAX_ERRORS: u32 = 100;
+
+/// A container and the decoder of its video stream.
+pub(crate) struct FileSource {
+    path: PathBuf,
+    info: SourceInfo,
+    input: Input,
+    decoder: CodecContext,
+    picture: AvFrame,
+    pictures: Pictures,
+    /// Index of the video stream.
+    video: usize,
+    /// For each stream, whether its packets are yielded.
+    wanted: Vec<bool>,
+    queue: VecDeque<Item>,
+    last: Option<Time>,
+    step: Time,
+    frames: u64,
+    skipped: u64,
+    late: u64,
+    ended: bool,
+    notices: Vec<String>,
+}
+
+/// How decoded pictures become frames.
+struct Pictures {
+    format: PixFmt,
+    size: (usize, usize),
+    layout: PixelFormat,
+    color: ColorDescription,
+    /// What brings the samples into a layout of ours, where they must be computed.
+    convert: Option<Graph>,
+}
+
+/// Opens a container for [`crate::open`].
+pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, VideoError> {
+    av::route_log();
+    let bytes = check_file(path)?;
+    let url = av::file_url(path).ok_or_else(|| malformed(path, "a NUL byte in the file's name", "a file name"))?;
+    // A file may name others (play lists, MP4 references): whatever it says, nothing is fetched from a network.
+    let demuxer = Dict::of([("protocol_whitelist", "file,pipe")]);
+    let mut input = Input::open(&url, demuxer).map_err(|e| reading(path, e))?;
+    let container = input.format_name();
+    // Text files pass for "ANSI art", which FFmpeg renders as video.
+    if matches!(container.as_str(), "tty" | "bin" | "xbin" | "adf" | "idf") {
+        return Err(malformed(path, "a text file", "a video file"));
+    }
+
+    let mut views = Vec::new();
+    for index in 0..input.streams() {
+        views.push(Some(input.stream(index).map_err(|e| reading(path, e))?));
+    }
+    let Some(video) = choose_video(&input, &views) else {
+        let found: Vec<String> = views
+            .into_iter()
+            .flatten()
+            .enumerate()
+            .map(|(i, v)| OtherStream::new(i, v).describe())
+            .collect();
+        let found = if found.is_empty() { "no streams at all".to_owned() } else { found.join(", ") };
+        return Err(VideoError::NoVideo { path: path.to_owned(), found });
+    };
+    let view = views[video].take().ok_or_else(|| malformed(path, "no streams", "a video stream"))?;
+
+    let mut notices = Vec::new();
+    let mut wanted = vec![false; views.len()];
+    let mut others = Vec::new();
+    for (index, view) in views.into_iter().enumerate() {
+        let Some(view) = view else { continue };
+        let other = OtherStream::new(index, view);
+        let kind = other.params.kind();
+        if kind == Kind::Video && !other.attached_picture {
+            notices.push(format!(
+                "stream {index} ({} {}x{}) is left out: only one video stream is read",
+                other.params.codec_name(),
+                other.params.size().0,
+                other.params.size().1
+            ));
+            input.discard(index);
+            continue;
+        }
+        wanted[index] = match kind {
+            Kind::Audio => options.audio,
+            _ => options.extras,
+        };
+        if !wanted[index] {
+            input.discard(index);
+        }
+        others.push(other);
+    }
+
+    let codec = Codec::decoder_for(&view.params).ok_or_else(|| VideoError::Unsupported {
+        path: path.to_owned(),
+        what: format!(
+            "its video is {}, for which the FFmpeg in use has no decoder; convert it first, or install a fuller FFmpeg",
+            view.params.codec_name()
+        ),
+    })?;
+    let limit = options.max_pixels.to_string();
+    let (w, h) = view.params.size();
+    let too_large = |w: usize, h: usize| {
+        (w.saturating_mul(h) > options.max_pixels).then(|| VideoError::Unsupported {
+            path: path.to_owned(),
+            what: format!("its picture of {w}x{h} is over the limit of {limit} pixels"),
+        })
+    };
+    if let Some(error) = too_large(usize::try_from(w).unwrap_or(0), usize::try_from(h).unwrap_or(0)) {
+        return Err(error);
+    }
+    let threads = i32::try_from(options.threads).unwrap_or(0);
+    let limits = Dict::of([("max_pixels", limit.as_str())]);
+    let decoder = CodecContext::decoder(codec, &view.params, view.time_base, threads, limits)
+        .map_err(|e| reading(path, e))?;
+
+    let (info, streams) = describe(path, &input, &view, container, bytes)?;
+    let step = info.video.rate.map_or(Time::new(1, 25), Rate::period);
+    let placeholder = Pictures {
+        format: PixFmt::by_name("gray").ok_or_else(|| reading(path, AvError::INVALID_ARGUMENT))?,
+        size: (0, 0),
+        layout: PixelFormat::GRAY8,
+        color: info.video.color,
+        convert: None,
+    };
+    let mut source = FileSource {
+        path: path.to_owned(),
+        info,
+        input,
+        decoder,
+        picture: AvFrame::new().map_err(|e| reading(path, e))?,
+        pictures: placeholder,
+        video,
+        wanted,
+        queue: VecDeque::new(),
+        last: None,
+        step,
+        frames: 0,
+        skipped: 0,
+        late: 0,
+        ended: false,
+        notices,
+    };
+    source.first_frame()?;
+    source.finish_info(streams, others);
+    Ok(source)
+}
+
+/// What the system says of the file, before FFmpeg sees it: its messages are better.
+fn check_file(path: &Path) -> Result<Option<u64>, VideoError> {
+    let io = |source| VideoError::Io { action: "open", path: path.to_owned(), source };
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    if metadata.is_dir() {
+        return Err(malformed(path, "a directory", "a video file"));
+    }
+    if !metadata.is_file() {
+        // Opening a pipe twice would lose what was read.
+        return Ok(None);
+    }
+    File::open(path).map_err(io)?;
+    if metadata.len() == 0 {
+        return Err(malformed(path, "an empty file", "a video file"));
+    }
+    Ok(Some(metadata.len()))
+}
+
+fn malformed(path: &Path, found: &str, expected: &str) -> VideoError {
+    VideoError::Malformed { path: path.to_owned(), found: found.to_owned(), expected: expected.to_owned() }
+}
+
+/// FFmpeg's choice, unless that is cover art.
+fn choose_video(input: &Input, views: &[Option<StreamView>]) -> Option<usize> {
+    let is_video =
+        |v: &StreamView| v.params.kind() == Kind::Video && !v.is_attached_picture();
+    let candidate = |i: usize| views.get(i)?.as_ref().filter(|v| is_video(v)).map(|_| i);
+    input.best_video().and_then(candidate).or_else(|| (0..views.len()).find_map(candidate))
+}
+
+/// What the container says; the rest follows from the first frame.
+fn describe(
+    path: &Path,
+    input: &Input,
+    view: &StreamView,
+    container: String,
+    bytes: Option<u64>,
+) -> Result<(SourceInfo, Streams), VideoError> {
+    let time_base = TimeBase::new(view.time_base.num.into(), view.time_base.den.into())?;
+    let rate = nominal_rate(view.rates);
+    let stated = view.duration.and_then(|d| Time::from_pts(d, time_base));
+    let duration = stated.or_else(|| input.duration().map(|d| Time::new(d, 1_000_000)));
+    let frames = u64::try_from(view.frames).ok().filter(|&n| n > 0).or_else(|| {
+        let n = duration?.div_floor(rate?.period());
+        u64::try_from(n).ok().filter(|&n| n > 0)
+    });
+    let chapters = input.chapters();
+    let streams = Streams {
+        others: Vec::new(),
+        metadata: input.metadata(),
+        video_metadata: view.metadata.clone(),
+        video_disposition: view.disposition,
+        video_side_data: view.side_data.clone(),
+        chapters,
+    };
+    let aspect = [view.sample_aspect, view.params.sample_aspect()].into_iter().find(|a| a.is_positive());
+    let video = VideoInfo {
+        width: 0,
+        height: 0,
+        format: PixelFormat::GRAY8,
+        color: view.params.color(),
+        time_base,
+        rate,
+        duration,
+        frames,
+        sample_aspect: aspect.map_or((1, 1), |a| (a.num.unsigned_abs(), a.den.unsigned_abs())),
+        rotation: None,
+        codec: view.params.codec_name(),
+        lossless: view.params.is_lossless(),
+    };
+    if view.time_base.is_positive() {
+        let chapters = streams.chapters.len();
+        let info = SourceInfo {
+            container,
+            video,
+            others: Vec::new(),
+            chapters,
+            bytes,
+            streams: Arc::new(CopiedStreams::default()),
+        };
+        Ok((info, streams))
+    } else {
+        Err(malformed(path, "a time base of zero", "a positive one"))
+    }
+}
+
+/// The lowest common rate, unless the average tells that the rate varies (or that fields were counted).
+fn nominal_rate([average, common]: [Rational; 2]) -> Option<Rate> {
+    let rate = |r: Rational| Rate::new(r.num.into(), r.den.into()).ok();
+    match (rate(average), rate(common)) {
+        (Some(a), Some(c)) if (a.as_f64() - c.as_f64()).abs() <= 0.01 * a.as_f64() => Some(c),
+        (a, c) => a.or(c),
+    }
+}
+
+impl FileSource {
+    fn fault(&self, error: AvError) -> VideoError {
+        reading(&self.path, error)
+    }
+
+    /// Reads up to the first frame, whose format the info needs.
+    fn first_frame(&mut self) -> Result<(), VideoError> {
+        let mut ahead = 0;
+        while self.frames == 0 && !self.ended && ahead <= MAX_AHEAD {
+            let before = self.queue.len();
+            self.advance()?;
+            for item in self.queue.iter().skip(before) {
+                if let Item::Packet(p) = item {
+                    ahead += p.packet.size();
+                }
+            }
+        }
+        if self.frames > 0 {
+            return Ok(());
+        }
+        let damaged = if self.skipped > 0 { format!(" ({} damaged packets)", self.skipped) } else { String::new() };
+        Err(malformed(
+            &self.path,
+            &format!("a {} video stream without a picture that can be decoded{damaged}", self.info.video.codec),
+            "at least one picture",
+        ))
+    }
+
+    fn finish_info(&mut self, mut streams: Streams, others: Vec<OtherStream>) {
+        let mut side_data = std::mem::take(&mut streams.video_side_data);
+        for data in self.picture.side_data() {
+            if !side_data.iter().any(|d| d.kind == data.kind) {
+                side_data.push(data);
+            }
+        }
+        let matrix = side_data.iter().find(|d| d.kind == SideData::DISPLAY_MATRIX);
+        self.info.video.rotation = matrix.and_then(|d| rotation(&d.bytes));
+        side_data.retain(|d| SideData::OF_PICTURE.contains(&d.kind));
+        streams.video_side_data = side_data;
+        self.info.others = others.iter().filter(|o| !o.is_chapter_track()).map(OtherStream::describe).collect();
+        streams.others = others;
+        self.info.streams = Arc::new(CopiedStreams { inner: streams });
+    }
+
+    /// Reads one packet and queues what comes of it.
+    fn advance(&mut self) -> Result<(), VideoError> {
+        let mut errors = 0;
+        let packet = loop {
+            match self.input.read() {
+                Ok(packet) => break packet,
+                // Some demuxers ask to be called again; others stumble over damage and go on behind it.
+                Err(e) if e == AvError::AGAIN || e == AvError::INVALID_DATA => {
+                    errors += 1;
+                    self.skipped += u64::from(e == AvError::INVALID_DATA);
+                    if errors > MAX_ERRORS {
+                        self.notice("the file is damaged from here on: it ends early".to_owned());
+                        break None;
+                    }
+                }
+                Err(e) => {
+                    self.notice(format!("the file cannot be read further ({e}): it ends early"));
+                    break None;
+                }
+            }
+        };
+        let Some(packet) = packet else {
+            if let Some(e) = self.input.read_error() {
+                self.notice(format!("the file cannot be read further ({e}): it ends early"));
+            }
+            self.decode(None)?;
+            self.ended = true;
+            self.check_end();
+            return Ok(());
+        };
+        let stream = packet.stream();
+        if stream == self.video {
+            return self.decode(Some(&packet));
+        }
+        if self.wanted.get(stream) == Some(&true) {
+            self.queue.push_back(Item::Packet(StreamPacket { stream, packet }));
+        }
+        Ok(())
+    }
+
+    /// Tells when the file holds clearly less than it says.
+    fn check_end(&mut self) {
+        if let (Some(stated), Some(last)) = (self.info.video.duration, self.last) {
+            let missing = stated - last;
+            if missing > stated.scaled(1, 20) && missing > Time::new(2, 1) && self.notices.is_empty() {
+                self.notice(format!("the video ends after {last} s, though the file says {stated} s: it may be cut off"));
+            }
+        }
+        if self.late > 0 {
+            self.notice(format!("{} frames were dropped because their times do not increase", self.late));
+        }
+    }
+
+    fn notice(&mut self, text: String) {
+        tracing::warn!("{}: {text}", self.path.display());
+        self.notices.push(text);
+    }
+
+    fn decode(&mut self, packet: Option<&Packet>) -> Result<(), VideoError> {
+        let mut errors = 0;
+        loop {
+            let sent = match self.decoder.send_packet(packet) {
+                Ok(sent) => sent,
+                Err(e) if e == AvError::NO_MEMORY => return Err(self.fault(e)),
+                Err(e) => {
+                    tracing::debug!("a packet is skipped: {e}");
+                    self.skipped += 1;
+                    true
+                }
+            };
+            loop {
+                match self.decoder.receive_frame(&mut self.picture) {
+                    Ok(Step::Got) => self.take_picture()?,
+                    Ok(Step::Again | Step::End) => break,
+                    Err(e) if e == AvError::NO_MEMORY => return Err(self.fault(e)),
+                    Err(e) => {
+                        tracing::debug!("a frame is skipped: {e}");
+                        self.skipped += 1;
+                        errors += 1;
+                        if errors > MAX_ERRORS {
+                            break;
+                        }
+                    }
+                }
+            }
+            if sent || errors > MAX_ERRORS {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Queues the decoded picture as a frame.
+    fn take_picture(&mut self) -> Result<(), VideoError> {
+        if self.frames == 0 {
+            self.learn_format()?;
+        }
+        let (format, size) = (self.picture.format(), (self.picture.width(), self.picture.height()));
+        if format != self.pictures.format || size != self.pictures.size {
+            let (was, (w0, h0)) = (self.pictures.format.name(), self.pictures.size);
+            return Err(VideoError::Unsupported {
+                path: self.path.clone(),
+                what: format!(
+                    "the picture changes from {w0}x{h0} {was} to {}x{} {} after {} frames; cut or convert the file to one format first",
+                    size.0,
+                    size.1,
+                    format.name(),
+                    self.frames
+                ),
+            });
+        }
+        let time_base = self.info.video.time_base;
+        let next = self.last.map_or(Time::ZERO, |last| last + self.step);
+        let pts = self.picture.best_pts().and_then(|t| Time::from_pts(t, time_base)).unwrap_or(next);
+        let duration = Some(self.picture.duration())
+            .filter(|&d| d > 0)
+            .and_then(|d| Time::from_pts(d, time_base));
+        if self.last.is_some_and(|last| pts <= last) {
+            tracing::warn!("{}: a frame at {pts} s comes late and is dropped", self.path.display());
+            self.late += 1;
+            self.skipped += 1;
+            return Ok(());
+        }
+        let frame = self.pictures.frame(&self.picture).map_err(|e| self.fault(e))?;
+        if let Some(duration) = duration {
+            self.step = duration;
+        }
+        self.last = Some(pts);
+        self.frames += 1;
+        self.queue.push_back(Item::Frame(TimedFrame { frame: Arc::new(frame), pts, duration }));
+        Ok(())
+    }
+
+    /// Learns from the first picture how all will look.
+    fn learn_format(&mut self) -> Result<(), VideoError> {
+        let format = self.picture.format();
+        let (width, height) = (self.picture.width(), self.picture.height());
+        let unsupported = || VideoError::Unsupported {
+            path: self.path.clone(),
+            what: format!(
+                "its pixel format {} is not supported; convert it first, e.g. with `ffmpeg -i IN -pix_fmt yuv420p OUT`",
+                format.name()
+            ),
+        };
+        let mut convert = None;
+        let layout = match pixels::layout_of(format) {
+            Some(layout) => layout,
+            None if format.has_palette() => PixelFormat::RGB8,
+            None => {
+                let to = pixels::substitute(format).filter(|_| !format.is_hardware()).ok_or_else(unsupported)?;
+                let filters = format!("scale=flags=accurate_rnd+full_chroma_int+bitexact,format={}", to.name());
+                let graph =
+                    Graph::video(format, width as i32, height as i32, Rational::new(1, 1), &filters);
+                convert = Some(graph.map_err(|e| self.fault(e))?);
+                let layout = pixels::layout_of(to).ok_or_else(unsupported)?;
+                self.notices.push(format!("its pixel format {} is read as {}", format.name(), to.name()));
+                layout
+            }
+        };
+        let color = fill(self.picture.color(), self.info.video.color, format, layout);
+        self.pictures = Pictures { format, size: (width, height), layout, color, convert };
+        let video = &mut self.info.video;
+        (video.width, video.height) = (width, height);
+        (video.format, video.color) = (layout, color);
+        let aspect = self.picture.sample_aspect();
+        if video.sample_aspect == (1, 1) && aspect.is_positive() {
+            video.sample_aspect = (aspect.num.unsigned_abs(), aspect.den.unsigned_abs());
+        }
+        Ok(())
+    }
+}
+
+impl Pictures {
+    fn frame(&mut self, picture: &AvFrame) -> Result<ifr_frame::Frame, AvError> {
+        let frame = match &mut self.convert {
+            None => pixels::read(picture, self.layout, self.color),
+            Some(graph) => {
+                graph.push(Some(picture))?;
+                let (_, converted) = graph.pull()?;
+                pixels::read(&converted, self.layout, self.color)
+            }
+        };
+        frame.ok_or(AvError::INVALID_DATA)
+    }
+}
+
+/// The picture's colour description, completed by the container's and by what the format implies.
+fn fill(
+    picture: ColorDescription,
+    container: ColorDescription,
+    format: PixFmt,
+    layout: PixelFormat,
+) -> ColorDescription {
+    let mut color = picture;
+    if color.matrix == Matrix::UNSPECIFIED {
+        color.matrix = container.matrix;
+    }
+    if color.primaries == Primaries::UNSPECIFIED {
+        color.primaries = container.primaries;
+    }
+    if color.transfer == Transfer::UNSPECIFIED {
+        color.transfer = container.transfer;
+    }
+    if color.range == Range::Unspecified {
+        color.range = container.range;
+    }
+    if color.siting == ifr_frame::ChromaSiting::Unspecified {
+        color.siting = container.siting;
+    }
+    if format.name().starts_with("yuvj") {
+        color.range = Range::Full;
+    }
+    match layout.model {
+        ColorModel::Rgb => color.matrix = Matrix::RGB,
+        // Some decoders leave 0 where they mean nothing.
+        _ if color.matrix == Matrix::RGB => color.matrix = Matrix::UNSPECIFIED,
+        _ => {}
+    }
+    color
+}
+
+fn rotation(bytes: &[u8]) -> Option<Rotation> {
+    let mut matrix = [0; 9];
+    if bytes.len() < 36 {
+        return None;
+    }
+    for (value, b) in matrix.iter_mut().zip(bytes.chunks_exact(4)) {
+        *value = i32::from_ne_bytes([b[0], b[1], b[2], b[3]]);
+    }
+    Some(Rotation(matrix))
+}
+
+impl Source for FileSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn next(&mut self) -> Result<Option<Item>, VideoError> {
+        loop {
+            if let Some(item) = self.queue.pop_front() {
+                return Ok(Some(item));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            self.advance()?;
+        }
+    }
+
+    fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    fn notices(&self) -> Vec<String> {
+        self.notices.clone()
+    }
+}
