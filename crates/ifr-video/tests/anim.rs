@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use ifr_frame::{ColorDescription, Frame, PixelFormat, Rate, Samples, Time};
-use ifr_video::anim;
+use ifr_video::{anim, images};
 use pictures::{Random, collect, command, mean_difference, options, pattern, random};
 
 const SRGB: ColorDescription = ColorDescription::SRGB;
@@ -194,6 +194,24 @@ fn webp_is_exact() {
 }
 
 #[test]
+fn alpha_is_what_is_seen_not_what_is_announced() {
+    let dir = tempfile::tempdir().unwrap();
+    let opaque = |seed| {
+        let plain = random(PixelFormat::RGB8, 12, 9, SRGB, seed);
+        let mut planes: Vec<_> = plain.planes().iter().map(|p| p.samples.clone()).collect();
+        planes.push(Samples::U8(vec![255; 12 * 9]));
+        Frame::new(RGBA, 12, 9, planes, SRGB).unwrap()
+    };
+    for name in ["a.webp", "a.gif"] {
+        let path = dir.path().join(name);
+        write(&path, &[opaque(1), opaque(2)], &[0, 100, 200], &[]);
+        assert!(!anim::open(&path).unwrap().info().video.format.alpha, "{name}");
+        write(&path, &[opaque(1), random(RGBA, 12, 9, SRGB, 2)], &[0, 100, 200], &[]);
+        assert!(anim::open(&path).unwrap().info().video.format.alpha, "{name}");
+    }
+}
+
+#[test]
 fn a_webp_that_was_never_finished_plays() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.webp");
@@ -287,8 +305,12 @@ fn names_and_contents() {
     assert!(!anim::is_animation(Path::new("none.gif")));
     let dir = tempfile::tempdir().unwrap();
     let still = dir.path().join("still.webp");
-    ifr_video::images::write_image(&still, &square(PixelFormat::RGB8, 3)).unwrap();
-    assert!(!anim::is_animation(&still));
+    images::write_image(&still, &square(PixelFormat::RGB8, 3)).unwrap();
+    assert!(!anim::is_animation(&still) && images::is_sequence(&still));
+    let moving = dir.path().join("moving.webp");
+    write(&moving, &[square(PixelFormat::RGB8, 3)], &[0, 10], &[]);
+    assert!(anim::is_animation(&moving) && !images::is_sequence(&moving));
+    assert!(!images::is_sequence_name(Path::new("a.webp")));
     assert!(anim::open(&still).is_err());
 }
 

@@ -23,17 +23,13 @@ const FRAME_HEADER: u32 = 16;
 
 /// Yields an animated WebP's composed frames with their exact durations.
 ///
-/// Frames are 8-bit sRGB, with alpha if the file's header announces transparency. A duration of 0 counts as 100 ms, as
+/// Frames are 8-bit sRGB, with alpha if any pixel of any composed frame is transparent. A duration of 0 counts as 100 ms, as
 /// in browsers. The background is transparent, as in browsers. A file that is cut short or damaged yields the frames
 /// before; the damaged one counts as skipped.
 #[derive(Debug)]
 pub struct WebPSource {
     info: SourceInfo,
-    path: PathBuf,
-    file: BufReader<File>,
-    canvas: Canvas,
-    /// What to clear before the next frame is drawn.
-    dispose: Option<Rect>,
+    player: Player,
     tick: i64,
     skipped: u64,
 }
@@ -126,7 +122,8 @@ pub(crate) fn plays(path: &Path) -> Result<u32, VideoError> {
 }
 
 impl WebPSource {
-    /// Opens an animated WebP and reads all its durations.
+    /// Opens an animated WebP, reads all its durations, and finds out whether any composed frame is transparent
+    /// anywhere: many files announce transparency because single frames leave out what does not change.
     ///
     /// # Errors
     /// [`VideoError`] when the file cannot be opened, is no animated WebP, has no whole frame, or is larger than
@@ -137,13 +134,22 @@ impl WebPSource {
             let found = "a WebP animation without a whole frame".to_owned();
             return Err(VideoError::NoVideo { path: path.to_owned(), found });
         }
-        let mut file = BufReader::new(files::open(path)?);
-        let head = read_head(&mut file, path)?;
-        let canvas = Canvas::new(head.width, head.height, path)?;
+        let head = read_head(&mut files::open(path)?, path)?;
+        let mut alpha = false;
+        if head.alpha {
+            let mut player = Player::open(path)?;
+            while let Ok(Some(_)) = player.next() {
+                alpha = !player.canvas.is_opaque();
+                if alpha {
+                    break;
+                }
+            }
+        }
+        let player = Player::open(path)?;
         let video = VideoInfo {
             width: head.width,
             height: head.height,
-            format: PixelFormat { alpha: head.alpha, ..PixelFormat::RGB8 },
+            format: PixelFormat { alpha, ..PixelFormat::RGB8 },
             color: srgb(ColorModel::Rgb),
             time_base: TimeBase::MILLIS,
             rate: delays.rate(TimeBase::MILLIS),
@@ -156,11 +162,30 @@ impl WebPSource {
         };
         let bytes = path.metadata().map(|m| m.len()).ok();
         let info = files::video_only("webp", video, bytes);
-        Ok(Self { info, path: path.to_owned(), file, canvas, dispose: None, tick: 0, skipped: 0 })
+        Ok(Self { info, player, tick: 0, skipped: 0 })
+    }
+}
+
+/// Decodes and composes frames.
+#[derive(Debug)]
+struct Player {
+    path: PathBuf,
+    file: BufReader<File>,
+    canvas: Canvas,
+    /// What to clear before the next frame is drawn.
+    dispose: Option<Rect>,
+}
+
+impl Player {
+    fn open(path: &Path) -> Result<Self, VideoError> {
+        let mut file = BufReader::new(files::open(path)?);
+        let head = read_head(&mut file, path)?;
+        let canvas = Canvas::new(head.width, head.height, path)?;
+        Ok(Self { path: path.to_owned(), file, canvas, dispose: None })
     }
 
     /// Draws the next frame onto the canvas; returns its duration in milliseconds.
-    fn advance(&mut self) -> Result<Option<i64>, VideoError> {
+    fn next(&mut self) -> Result<Option<i64>, VideoError> {
         loop {
             let failed = |e| io_error("read", &self.path, e);
             let Some(chunk) = Chunk::read(&mut self.file).map_err(failed)? else { return Ok(None) };
@@ -253,7 +278,7 @@ impl Source for WebPSource {
         if self.skipped > 0 {
             return Ok(None);
         }
-        let duration = match self.advance() {
+        let duration = match self.player.next() {
             Ok(Some(duration)) => duration,
             Ok(None) => return Ok(None),
             Err(error) if self.tick > 0 => {
@@ -263,8 +288,8 @@ impl Source for WebPSource {
             }
             Err(error) => return Err(error),
         };
-        let frame = self.canvas.to_frame(self.info.video.format.alpha)?;
-        let beyond = || malformed(&self.path, "durations beyond 35,000 years", "a shorter WebP");
+        let frame = self.player.canvas.to_frame(self.info.video.format.alpha)?;
+        let beyond = || malformed(&self.player.path, "durations beyond 35,000 years", "a shorter WebP");
         let pts = Time::from_pts(self.tick, TimeBase::MILLIS).ok_or_else(beyond)?;
         self.tick += duration;
         let duration = Time::from_pts(duration, TimeBase::MILLIS);

@@ -50,22 +50,25 @@ pub fn create(options: &OutputOptions) -> Result<Box<dyn Sink>, VideoError> {
 }
 
 /// Whether an input at `path` is images: a directory, a pattern with an image's extension, or a file with an image's
-/// content. Animated PNG does not count.
+/// content. Animated PNG and WebP do not count.
 pub fn is_sequence(path: &Path) -> bool {
     if path.is_file() {
         let start = files::first_bytes(path, 4096);
-        return ImageKind::of_bytes(&start).is_some() && !is_animated_png(&start);
+        return ImageKind::of_bytes(&start).is_some()
+            && !is_animated_png(&start)
+            && !crate::anim::is_animation(path);
     }
     is_sequence_name(path)
 }
 
-/// Whether an output of this name is images: a directory, a path that ends in a separator, or an image's extension.
+/// Whether an output of this name is images: a directory, a path that ends in a separator, or an image's extension
+/// (`.webp` only with a number pattern: without one it is an animation).
 pub fn is_sequence_name(path: &Path) -> bool {
     let text = path.as_os_str().to_string_lossy();
-    path.is_dir()
-        || text.ends_with('/')
-        || text.ends_with(std::path::MAIN_SEPARATOR)
-        || ImageKind::of_name(path).is_some()
+    if path.is_dir() || text.ends_with('/') || text.ends_with(std::path::MAIN_SEPARATOR) {
+        return true;
+    }
+    ImageKind::of_name(path).is_some() && !crate::anim::is_animation_name(path)
 }
 
 /// Whether the name holds a number directive such as `%05d`.
