@@ -297,6 +297,20 @@ fn cut_and_damaged_images_are_errors_not_panics() {
 }
 
 #[test]
+fn a_thumbnail_does_not_make_a_cut_jpeg_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.jpg");
+    write_image(&path, &pattern(PixelFormat::RGB8, 64, 48, ColorDescription::SRGB, 1)).unwrap();
+    let plain = fs::read(&path).unwrap();
+    // An application segment that ends in an end marker, as an embedded thumbnail does.
+    let with_thumbnail = [&plain[..2], b"\xff\xe5\x00\x06ab\xff\xd9", &plain[2..]].concat();
+    fs::write(&path, &with_thumbnail).unwrap();
+    read_image(&path).unwrap();
+    fs::write(&path, &with_thumbnail[..with_thumbnail.len() - 200]).unwrap();
+    assert!(read_image(&path).unwrap_err().to_string().contains("ends early"));
+}
+
+#[test]
 fn what_counts_as_a_sequence() {
     let dir = tempfile::tempdir().unwrap();
     assert!(images::is_sequence(dir.path()));
@@ -317,31 +331,37 @@ fn what_counts_as_a_sequence() {
 #[test]
 fn agrees_with_ffmpeg() {
     let dir = tempfile::tempdir().unwrap();
+    let raw = |image: &Path, pixels: &str| {
+        let out = dir.path().join("raw");
+        assert!(command(
+            "ffmpeg",
+            &["-i", image.to_str().unwrap(), "-f", "rawvideo", "-pix_fmt", pixels],
+            &out
+        ));
+        fs::read(out).unwrap()
+    };
     // Palette, 1-bit, 16-bit and interlacing are what other writers produce.
-    for (format, depth) in [("rgb24", 8), ("rgb48be", 16), ("pal8", 8), ("gray16be", 16), ("monob", 8)] {
+    let formats = [("rgb24", 8), ("rgb48be", 16), ("pal8", 8), ("gray16be", 16), ("monob", 8)];
+    for ((format, depth), flags) in formats.iter().flat_map(|f| [(f, "+bitexact"), (f, "+ildct")]) {
         let png = dir.path().join(format!("{format}.png"));
-        let args = ["-f", "lavfi", "-i", "testsrc=s=62x34:d=1", "-frames:v", "1", "-pix_fmt", format];
-        if !command("ffmpeg", &args, &png) {
+        let source = ["-f", "lavfi", "-i", "testsrc=s=62x34:d=1", "-frames:v", "1"];
+        if !command("ffmpeg", &[&source[..], &["-pix_fmt", format, "-flags", flags]].concat(), &png) {
             eprintln!("no ffmpeg: not compared");
             return;
         }
         let frame = read_image(&png).unwrap();
-        assert_eq!(frame.format().depth, depth, "{format}");
-        let raw = dir.path().join("raw");
-        let target = if depth == 16 { "rgb48be" } else { "rgb24" };
-        assert!(command(
-            "ffmpeg",
-            &["-i", png.to_str().unwrap(), "-f", "rawvideo", "-pix_fmt", target],
-            &raw
-        ));
+        assert_eq!(frame.format().depth, *depth, "{format}");
+        let target = if *depth == 16 { "rgb48be" } else { "rgb24" };
         let ours = dir.path().join("ours.png");
         write_image(&ours, &frame).unwrap();
-        let raw_of_ours = dir.path().join("raw2");
-        assert!(command(
-            "ffmpeg",
-            &["-i", ours.to_str().unwrap(), "-f", "rawvideo", "-pix_fmt", target],
-            &raw_of_ours
-        ));
-        assert_eq!(fs::read(raw).unwrap(), fs::read(raw_of_ours).unwrap(), "{format}");
+        assert_eq!(raw(&png, target), raw(&ours, target), "{format} {flags}");
+    }
+    let jpeg = dir.path().join("ours.jpg");
+    write_image(&jpeg, &pattern(PixelFormat::RGB8, 75, 50, ColorDescription::SRGB, 3)).unwrap();
+    let ours = read_image(&jpeg).unwrap();
+    for (p, plane) in ours.planes().iter().enumerate() {
+        let theirs = raw(&jpeg, "rgb24");
+        let theirs = theirs.iter().skip(p).step_by(3);
+        assert!(plane.as_u8().unwrap().iter().zip(theirs).all(|(a, b)| a.abs_diff(*b) <= 4));
     }
 }

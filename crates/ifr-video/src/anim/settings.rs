@@ -24,6 +24,10 @@ impl Settings {
                 encoders[0]
             )));
         }
+        if options.pix_fmt.is_some() {
+            let what = "animated images are written as RGB: they take no pixel format";
+            return Err(VideoError::Option(format!("{}: {what}", options.path.display())));
+        }
         let mut settings = Self { plays: 0, dither: true };
         for (key, value) in &options.encoder_options {
             let bad =

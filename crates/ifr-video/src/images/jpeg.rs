@@ -50,6 +50,20 @@ pub(crate) fn header(reader: impl BufRead + Seek, path: &Path) -> Result<Header,
     header_of(&mut JpegDecoder::new_with_options(reader, options()), path)
 }
 
+/// What follows the header: from the first scan on. A thumbnail in the header has an end marker of its own.
+fn scans(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    while let [0xff, marker, high, low, ..] = *rest {
+        let skip = match marker {
+            0xda => break,
+            0xff => 1,
+            _ => 2 + usize::from(u16::from_be_bytes([high, low])),
+        };
+        rest = rest.get(skip..).unwrap_or_default();
+    }
+    rest
+}
+
 pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<Frame, VideoError> {
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options());
     let header = header_of(&mut decoder, path)?;
@@ -68,7 +82,7 @@ pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<Frame, VideoError> {
         return Err(malformed(path, format!("{} samples", data.len()), "as many as the header says"));
     }
     // The decoder fills what a cut file lacks with grey; the end marker tells.
-    if !bytes.windows(2).rev().any(|pair| pair == [0xff, 0xd9]) {
+    if !scans(bytes).windows(2).rev().any(|pair| pair == [0xff, 0xd9]) {
         return Err(malformed(path, "the file ends early", "a whole JPEG image"));
     }
     let packed = Packed { width, height, channels, samples: Samples::U8(data) };

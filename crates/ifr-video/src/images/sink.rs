@@ -63,6 +63,10 @@ impl ImageSink {
                 _ => return Err(bad("quality or start_number, the options of image sequences")),
             }
         }
+        if options.pix_fmt.is_some() {
+            let what = "images are written as grey or RGB: they take no pixel format";
+            return Err(VideoError::Option(format!("{}: {what}", path.display())));
+        }
         if options.crf.is_some() {
             tracing::warn!("image sequences have no constant rate factor: crf is not used");
         }

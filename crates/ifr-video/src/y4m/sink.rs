@@ -60,6 +60,9 @@ impl Y4mSink {
         if options.crf.is_some() || options.preset.is_some() || !options.encoder_options.is_empty() {
             return Err(option("y4m is not encoded: it takes no quality, preset or encoder options"));
         }
+        if options.pix_fmt.is_some() {
+            return Err(option("y4m is written in the frames' own layout: it takes no pixel format"));
+        }
         let (format, color, convert) = match options.format.model {
             ColorModel::Rgb => {
                 let format = PixelFormat::yuv(Subsampling::S444, options.format.depth);
