@@ -30,7 +30,7 @@ fn samples_and_times_of_h264_with_b_frames() {
 
 #[test]
 fn samples_of_many_layouts() {
-    let odd = "-f lavfi -i testsrc2=size=321x181:rate=25:duration=0.2";
+    let odd = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=0.2 -vf scale=321:181";
     let lossless = |format: &str| format!("{odd} -c:v ffv1 -pix_fmt {format}");
     for format in [
         "yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "yuva420p", "gray", "yuv420p10le",

@@ -22,7 +22,8 @@ pub(super) fn default_encoder(source: &SourceInfo, muxer: Muxer) -> Option<Codec
 /// - WebM: VP9. What the container or the FFmpeg in use does not have falls to the next that serves.
 pub(super) fn encoder_for(format: PixelFormat, lossless: bool, muxer: Muxer) -> Option<Codec> {
     let rich = format.alpha || format.depth > 12 || (format.model == ColorModel::Gray && format.depth > 8);
-    let exact: &[&str] = &["ffv1", "png", "huffyuv"];
+    // PNG is what MOV has for alpha and deep RGB.
+    let exact: &[&str] = if rich { &["ffv1", "png"] } else { &["ffv1"] };
     let lossy: &[&str] = match format.model {
         ColorModel::Rgb if format.depth == 8 => &["libx264rgb", "libx264", "libx265"],
         _ if format.depth == 8 => &["libx264", "libx265"],
@@ -37,7 +38,19 @@ pub(super) fn encoder_for(format: PixelFormat, lossless: bool, muxer: Muxer) -> 
     } else {
         [lossy, fallback].concat()
     };
-    order.into_iter().filter_map(Codec::encoder).find(|&c| muxer.holds_codec(c) == Some(true))
+    order.into_iter().filter_map(Codec::encoder).find(|&c| holds(muxer, c))
+}
+
+/// Whether a container can hold what an encoder writes. MPEG's streams take anything, as private data that nobody
+/// could read.
+pub(super) fn holds(muxer: Muxer, codec: Codec) -> bool {
+    match muxer.holds_codec(codec) {
+        Some(holds) => holds,
+        None if muxer.name().starts_with("mpeg") => {
+            ["h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4"].contains(&codec.codec_name().as_str())
+        }
+        None => true,
+    }
 }
 
 /// The encoder that is asked for by name.
@@ -125,7 +138,12 @@ pub(super) fn pixel_format(
         return Ok(FormatChoice { format: ours, convert: false, notice: None });
     }
 
+    // JPEG has full range only; FFmpeg's list holds other formats for those who bend the standard.
+    let full_only = encoder.codec_name() == "mjpeg" && taken.iter().any(|f| f.name().starts_with("yuvj"));
     let fits = |f: PixFmt| {
+        if full_only && !f.name().starts_with("yuvj") {
+            return false;
+        }
         // H.264 and HEVC crop in whole chroma samples: they have no odd sizes where chroma is subsampled.
         let (x, y) = f.chroma_shift();
         let whole = width.is_multiple_of(1 << x) && height.is_multiple_of(1 << y);

@@ -65,7 +65,7 @@ pub fn container_for_encoder(
     let mut notices = Vec::new();
     let choice = Muxer::by_name(muxer).filter(|&m| {
         let codec = encoder.and_then(Codec::encoder).or_else(|| choice::default_encoder(source, m));
-        let video = codec.is_some_and(|c| m.holds_codec(c) != Some(false));
+        let video = codec.is_some_and(|c| choice::holds(m, c));
         if !video {
             notices.push(format!("the output is Matroska: {extension} cannot hold the video"));
         }
@@ -144,6 +144,11 @@ pub(super) fn fit(muxer: Muxer, stream: &OtherStream) -> Fit {
         // A time code track is made from the metadata "timecode", which the video stream has too.
         Kind::Data if params.tag() == *b"tmcd" && quicktime => {
             if name == "mov" { Fit::Copy } else { Fit::Remade }
+        }
+        // Of these libavformat does not say that MPEG's transport streams hold them.
+        Kind::Subtitle | Kind::Data if name == "mpegts" => {
+            let known = ["dvb_subtitle", "dvb_teletext", "klv", "timed_id3"];
+            if known.contains(&params.codec_name().as_str()) { Fit::Copy } else { Fit::Not }
         }
         Kind::Data => {
             let known = params.codec_name() != "none" && muxer.holds_stream(params) == Some(true);

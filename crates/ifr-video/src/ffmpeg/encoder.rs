@@ -29,9 +29,19 @@ pub(super) struct Encoder {
     color: ColorDescription,
     format: PixFmt,
     convert: Option<Graph>,
-    last: Option<i64>,
+    /// First and last time, and the end of the last frame, in ticks.
+    span: Option<Span>,
+    /// The packet that came out last; see [`Encoder::flush`].
+    held: Option<Packet>,
+    first_dts: Option<i64>,
     /// Times and durations of frames whose packets have not come out yet.
     pending: VecDeque<(i64, i64)>,
+}
+
+struct Span {
+    first: i64,
+    last: i64,
+    end: i64,
 }
 
 /// A new encoder, and what it left for the container.
@@ -70,6 +80,11 @@ impl Encoder {
         for (key, value) in &options.encoder_options {
             dict.set(key, value);
         }
+        if name == "libx265" {
+            // It would write to standard error past FFmpeg's log.
+            let given = dict.get("x265-params").map_or_else(String::new, |p| p + ":");
+            dict.set("x265-params", &format!("{given}log-level=none"));
+        }
         let side = |v: usize| {
             i32::try_from(v).map_err(|_| VideoError::Option(format!("{v} pixels are more than any encoder takes")))
         };
@@ -103,7 +118,9 @@ impl Encoder {
             color,
             format,
             convert,
-            last: None,
+            span: None,
+            held: None,
+            first_dts: None,
             pending: VecDeque::new(),
         };
         Ok(Opened { encoder, options: dict, notices })
@@ -135,11 +152,11 @@ impl Encoder {
             )));
         }
         let ticks = pts.to_pts(self.time_base);
-        if self.last.is_some_and(|last| ticks <= last) {
+        let last = self.span.as_ref().map(|s| s.last);
+        if last.is_some_and(|last| ticks <= last) {
             tracing::warn!("a frame at {pts} s falls on the same tick of {} s as the one before: left out", self.time_base);
             return Ok(false);
         }
-        self.last = Some(ticks);
         let mut picture = match &mut self.convert {
             None => pixels::write(frame, self.format),
             Some(graph) => pixels::planar(self.layout).ok_or(AvError::INVALID_ARGUMENT).and_then(|format| {
@@ -156,17 +173,32 @@ impl Encoder {
         // The end is rounded rather than the length, so that the frame ends where the next one would begin.
         let length = duration.map_or(0, |d| (pts + d).to_pts(self.time_base).saturating_sub(ticks).max(0));
         picture.set_duration(length);
+        let step = if length > 0 { length } else { last.map_or(0, |last| ticks - last) };
+        let first = self.span.as_ref().map_or(ticks, |s| s.first);
+        self.span = Some(Span { first, last: ticks, end: ticks.saturating_add(step) });
         self.pending.push_back((ticks, length));
         self.feed(Some(&picture), emit)?;
         Ok(true)
     }
 
     /// Writes what the encoder still holds back.
+    ///
+    /// MP4 stores how long packets last in the order of decoding. For the whole to last from the first frame's
+    /// beginning to the last one's end, the packet that is decoded last must make up what is missing, whichever frame
+    /// it holds; where the rate is constant that is its own length.
     pub(super) fn flush(
         &mut self,
         emit: &mut dyn FnMut(Packet) -> Result<(), VideoError>,
     ) -> Result<(), VideoError> {
-        self.feed(None, emit)
+        self.feed(None, emit)?;
+        let Some(mut packet) = self.held.take() else { return Ok(()) };
+        if let (Some(span), Some(first), Some(last)) = (&self.span, self.first_dts, packet.dts()) {
+            let length = (span.end - span.first) - (last - first);
+            if length > 0 {
+                packet.set_times(packet.pts(), packet.dts(), length);
+            }
+        }
+        emit(packet)
     }
 
     fn feed(
@@ -190,7 +222,10 @@ impl Encoder {
                     let (pts, dts) = (packet.pts(), packet.dts());
                     packet.set_times(pts, dts, length);
                 }
-                emit(packet)?;
+                self.first_dts = self.first_dts.or(packet.dts());
+                if let Some(before) = self.held.replace(packet) {
+                    emit(before)?;
+                }
             }
             if sent {
                 return Ok(());
@@ -218,7 +253,7 @@ fn choose_codec(
     let container = muxer.name();
     if let Some(name) = &options.encoder {
         let codec = choice::named_encoder(name)?;
-        if muxer.holds_codec(codec) == Some(false) {
+        if !choice::holds(muxer, codec) {
             return Err(VideoError::Option(format!(
                 "{container} cannot hold {} video ({name}); name the output .mkv, or choose another encoder",
                 codec.codec_name()

@@ -144,12 +144,14 @@ pub(super) fn write(frame: &Frame, format: PixFmt) -> Result<AvFrame, AvError> {
     let mut picture = AvFrame::picture(format, size(frame.width())?, size(frame.height())?)?;
     let big_endian = format.is_big_endian();
     let components = format.components();
-    let packed = components.iter().any(|c| c.step > usize::from(c.depth > 8) + 1);
-    for (plane, c) in frame.planes().iter().zip(&components) {
+    // Packed pixels may have unused bytes, words unused bits: new pictures hold what memory held before.
+    let covers = |c: &Component| (c.depth == 8 && c.step == 1) || (c.depth == 16 && c.step == 2);
+    let all_covered = components.iter().all(covers);
+    for (i, (plane, c)) in frame.planes().iter().zip(&components).enumerate() {
+        let is_first = components[..i].iter().all(|before| before.plane != c.plane);
         for y in 0..plane.height {
             let row = picture.row_mut(c.plane, y).ok_or(AvError::INVALID_ARGUMENT)?;
-            if packed && c == &components[0] {
-                // Packed pixels may have unused bytes.
+            if is_first && !all_covered {
                 row.fill(0);
             }
             let range = y * plane.width..(y + 1) * plane.width;
@@ -218,6 +220,12 @@ mod tests {
         for format in PixFmt::all() {
             let Some(layout) = layout_of(format) else { continue };
             let frame = noise(layout, size.0, size.1);
+            // The allocator hands the same memory out again: what was in it must not shine through.
+            let mut dirty = AvFrame::picture(format, size.0 as i32, size.1 as i32).unwrap();
+            for plane in 0..4 {
+                (0..size.1).for_each(|y| dirty.row_mut(plane, y).unwrap_or_default().fill(0xff));
+            }
+            drop(dirty);
             let picture = write(&frame, format).unwrap();
             let back = read(&picture, layout, ColorDescription::default()).unwrap();
             assert!(back == frame, "{} as {layout}", format.name());

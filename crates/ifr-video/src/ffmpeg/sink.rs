@@ -352,7 +352,7 @@ fn set_muxer_options(options: &mut Dict, muxer: Muxer, encoder: &Encoder) {
         while scale < 10_000 {
             scale *= 2;
         }
-        let set = options.pairs().iter().any(|(k, _)| k == "movie_timescale");
+        let set = options.get("movie_timescale").is_some();
         if !set && scale <= 10_000_000 {
             options.set("movie_timescale", &scale.to_string());
         }

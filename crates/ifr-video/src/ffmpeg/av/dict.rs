@@ -25,6 +25,10 @@ impl Dict {
         unsafe { ffi::av_dict_set(&raw mut self.0, c_string(key).as_ptr(), c_string(value).as_ptr(), 0) };
     }
 
+    pub fn get(&self, key: &str) -> Option<String> {
+        self.pairs().into_iter().find(|(k, _)| k == key).map(|(_, value)| value)
+    }
+
     pub fn pairs(&self) -> Vec<(String, String)> {
         // SAFETY: the pointer is null or a dictionary that outlives the call.
         unsafe { pairs_of(self.0) }

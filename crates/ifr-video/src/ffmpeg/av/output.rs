@@ -45,6 +45,8 @@ impl Muxer {
     fn holds(self, codec: ffi::AVCodecID) -> Option<bool> {
         // SAFETY: a static format.
         match unsafe { ffi::avformat_query_codec(self.0, codec, ffi::FF_COMPLIANCE_NORMAL as i32) } {
+            // What Matroska has no name of its own for goes in under Windows' names.
+            0 if self.name() == "matroska" => Some(in_riff(codec)),
             0 => Some(false),
             1 => Some(true),
             _ => None,
@@ -72,6 +74,17 @@ impl Muxer {
             ffi::av_codec_get_id(self.0.codec_tag, params.codec_tag) == params.codec_id
                 || ffi::av_codec_get_tag2(self.0.codec_tag, params.codec_id, &raw mut tag) == 0
         }
+    }
+}
+
+/// Whether Windows' containers have a name for a codec.
+fn in_riff(codec: ffi::AVCodecID) -> bool {
+    // SAFETY: static tables, handed over as the lists of tables that end with null which the call asks for.
+    unsafe {
+        let tables =
+            [ffi::avformat_get_riff_video_tags(), ffi::avformat_get_riff_audio_tags(), ptr::null()];
+        let mut tag = 0;
+        ffi::av_codec_get_tag2(tables.as_ptr(), codec, &raw mut tag) != 0
     }
 }
 
