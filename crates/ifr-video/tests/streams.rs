@@ -5,7 +5,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use ifr_frame::{Frame, PixelFormat, Time};
+use ifr_frame::{Frame, PixelFormat, Time, TimeBase};
 use ifr_video::{OutputOptions, PcmTrack};
 use support::{clip, copy, ffmpeg, ffprobe, open, options};
 
@@ -40,6 +40,17 @@ fn film(folder: &Path) -> PathBuf {
 /// One hash over all packets of a stream.
 fn hash(path: &Path, stream: &str) -> String {
     String::from_utf8(ffmpeg(&format!("-i {{}} -map 0:{stream} -c copy -f streamhash -hash md5 -"), &[path])).unwrap()
+}
+
+/// When subtitles appear and vanish, in milliseconds, and all of their text.
+fn subtitles(path: &Path) -> (Vec<i64>, String) {
+    let text = String::from_utf8(ffmpeg("-i {} -map 0:s -f srt -", &[path])).unwrap();
+    let millis = |t: &str| {
+        let n: Vec<i64> = t.trim().split([':', ',']).map(|n| n.parse().unwrap()).collect();
+        ((n[0] * 60 + n[1]) * 60 + n[2]) * 1000 + n[3]
+    };
+    let lines = text.lines().filter_map(|l| l.split_once("-->"));
+    (lines.flat_map(|(a, b)| [millis(a), millis(b)]).collect(), text)
 }
 
 fn packets(path: &Path, stream: &str, what: &str) -> Vec<String> {
@@ -114,17 +125,19 @@ fn text_subtitles_change_their_form_with_the_container() {
     let (_, notices) = copy(&from, &to, |_| {}, |t| t).unwrap();
     assert!(notices.iter().any(|n| n.contains("mov_text")), "{notices:?}");
     assert!(notices.iter().any(|n| n.contains("attachment") && n.contains("left out")), "{notices:?}");
-    let text = String::from_utf8(ffmpeg("-i {} -map 0:s -f srt -", &[&to])).unwrap();
-    assert!(text.contains("00:00:00,500 --> 00:00:01,500\nHello"), "{text}");
-    assert!(text.contains("00:00:02,000 --> 00:00:03,250\nWorld"), "{text}");
+    let (times, _) = subtitles(&from);
+    let (found, text) = subtitles(&to);
+    assert_eq!(found, times);
+    assert!(text.contains("Hello") && text.contains("World") && !text.contains("<i>"), "{text}");
     let chapters = ffprobe("-show_entries chapter=start_time,end_time:chapter_tags=title -of csv=p=0", &to);
     assert!(chapters.contains("1.500000,4.000000,Two"), "{chapters}");
     // And back.
     let back = folder.path().join("back.mkv");
     let (_, notices) = copy(&to, &back, |_| {}, |t| t).unwrap();
     assert!(notices.iter().any(|n| n.contains("subrip")), "{notices:?}");
-    let text = String::from_utf8(ffmpeg("-i {} -map 0:s -f srt -", &[&back])).unwrap();
-    assert!(text.contains("00:00:02,000 --> 00:00:03,250\nWorld"), "{text}");
+    let (found, text) = subtitles(&back);
+    assert_eq!(found, times);
+    assert!(text.contains("\nHello\n") && text.contains("\nWorld\n"), "{text}");
 }
 
 #[test]
@@ -182,16 +195,20 @@ fn slow_motion_stretches_everything() {
         copy(&from, &to, |o: &mut OutputOptions| o.stretch = stretch, factor).unwrap();
         let after = length(&to);
         let expected = before * i64::from(stretch.0) / i64::from(stretch.1);
-        assert!((after - expected).abs() <= 1764, "{name}: {after} samples, expected {expected}");
+        assert!((after - expected).abs() <= 1024, "{name}: {after} samples, expected {expected}");
         let codec = ffprobe("-select_streams a -show_entries stream=codec_name,sample_rate,channels -of csv=p=0", &to);
         assert_eq!(codec.trim(), "aac,44100,1", "{name}");
         let chapters = ffprobe("-show_entries chapter=start_time -of csv=p=0", &to);
         let second = 1.5 * f64::from(stretch.0) / f64::from(stretch.1);
         assert!(chapters.contains(&format!("{second:.6}")), "{name}: {chapters}");
     }
-    let text = String::from_utf8(ffmpeg("-i {} -map 0:s -f srt -", &[&folder.path().join("out.mkv")])).unwrap();
-    assert!(text.contains("00:00:01,000 --> 00:00:03,000"), "{text}");
-    assert!(text.contains("00:00:04,000 --> 00:00:06,500"), "{text}");
+    // Matroska has no negative times: where sound begins before zero (its encoder's priming), all streams are moved.
+    let since_start = |p: &Path| {
+        let start = support::frames(p)[0].pts.to_pts(TimeBase::MILLIS);
+        subtitles(p).0.iter().map(|t| t - start).collect::<Vec<_>>()
+    };
+    let doubled: Vec<i64> = since_start(&from).iter().map(|t| t * 2).collect();
+    assert_eq!(since_start(&folder.path().join("out.mkv")), doubled);
 }
 
 #[test]

@@ -47,12 +47,21 @@ impl SoundEncoder {
         Ok(Self { context, format, next: 0 })
     }
 
-    /// Encodes all that the graph has ready.
-    fn drain(&mut self, graph: &mut Graph, output: &mut Output, to: usize) -> Result<(), AvError> {
+    /// Encodes all that the graph has ready, up to the sample `end`.
+    fn drain(
+        &mut self,
+        graph: &mut Graph,
+        output: &mut Output,
+        to: usize,
+        end: i64,
+    ) -> Result<(), AvError> {
         loop {
             let (step, mut frame) = graph.pull()?;
             if step != Step::Got {
                 return Ok(());
+            }
+            if self.next >= end {
+                continue;
             }
             frame.set_pts(self.next);
             self.next += frame.samples();
@@ -86,8 +95,9 @@ pub(super) struct AudioTrack {
     time_base: Rational,
     stretch: (u32, u32),
     graph: Option<Graph>,
-    /// What the graph was made for.
+    /// What the graph was made for: the format, and a bit of silence in it.
     input: String,
+    silence: Option<AvFrame>,
     /// When the next piece is due, in the source's time.
     due: Option<Time>,
     frame: AvFrame,
@@ -119,6 +129,7 @@ impl AudioTrack {
             stretch,
             graph: None,
             input: String::new(),
+            silence: None,
             due: None,
             frame: AvFrame::new()?,
         };
@@ -167,6 +178,8 @@ impl AudioTrack {
             let filters = format!("{},{}", tempo(self.stretch), self.encoder.format);
             self.graph = Some(Graph::sound(&input, &filters)?);
             self.input = input;
+            // A quarter of a second is more than the tempo filters hold back.
+            self.silence = Some(self.frame.silence(self.frame.sample_rate() / 4)?);
             let begin = pts.map(|t| scaled(t, self.stretch)).unwrap_or(0);
             let begin = av::rescale(begin, self.time_base, self.encoder.context.time_base());
             // Never backwards, whatever the file says.
@@ -176,17 +189,24 @@ impl AudioTrack {
         self.due = Some(start + Time::new(self.frame.samples(), rate.into()));
         if let Some(graph) = &mut self.graph {
             graph.push(Some(&self.frame))?;
-            self.encoder.drain(graph, output, to)?;
+            self.encoder.drain(graph, output, to, i64::MAX)?;
         }
         Ok(())
     }
 
     fn end_graph(&mut self, output: &mut Output, to: usize) -> Result<(), AvError> {
-        if let Some(mut graph) = self.graph.take() {
-            graph.push(None)?;
-            self.encoder.drain(&mut graph, output, to)?;
+        let Some(mut graph) = self.graph.take() else { return Ok(()) };
+        // Tempo filters swallow the last bit of what they get: silence goes after it, and what is too much of that is
+        // cut off.
+        if let Some(silence) = self.silence.take() {
+            graph.push(Some(&silence))?;
         }
-        Ok(())
+        graph.push(None)?;
+        let base = self.encoder.context.time_base();
+        let ticks = TimeBase::new(base.num.into(), base.den.into()).unwrap_or(TimeBase::MILLIS);
+        let due = self.due.unwrap_or(Time::ZERO);
+        let end = due.scaled(self.stretch.0.into(), self.stretch.1.into()).to_pts(ticks);
+        self.encoder.drain(&mut graph, output, to, end)
     }
 }
 
@@ -255,7 +275,7 @@ impl SoundWriter {
             let rate = i32::try_from(self.track.rate).unwrap_or(0);
             let frame = AvFrame::sound(rate, channels, samples, self.done as i64)?;
             self.graph.push(Some(&frame))?;
-            self.encoder.drain(&mut self.graph, output, self.to)?;
+            self.encoder.drain(&mut self.graph, output, self.to, i64::MAX)?;
             self.done = next;
         }
         Ok(())
@@ -265,7 +285,7 @@ impl SoundWriter {
     pub(super) fn finish(&mut self, output: &mut Output) -> Result<(), AvError> {
         self.write_to(output, usize::MAX)?;
         self.graph.push(None)?;
-        self.encoder.drain(&mut self.graph, output, self.to)?;
+        self.encoder.drain(&mut self.graph, output, self.to, i64::MAX)?;
         self.encoder.encode(None, output, self.to)
     }
 }

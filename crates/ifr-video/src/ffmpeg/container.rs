@@ -28,6 +28,8 @@ pub(super) enum Fit {
     Copy,
     /// As text of another kind.
     Text(TextConversion),
+    /// As an attached file.
+    Attach,
     /// Not at all, and nobody misses it: the muxer makes it anew.
     Remade,
     /// Not at all.
@@ -138,8 +140,15 @@ pub(super) fn fit(muxer: Muxer, stream: &OtherStream) -> Fit {
         Kind::Attachment if name == "matroska" => Fit::Copy,
         Kind::Attachment => Fit::Not,
         Kind::Video if stream.attached_picture => {
-            let holds = name == "matroska" || (quicktime && muxer.holds_stream(params) != Some(false));
-            if holds { Fit::Copy } else { Fit::Not }
+            let holds = quicktime && muxer.holds_stream(params) != Some(false);
+            let attaches = name == "matroska" && !stream.picture.is_empty();
+            if attaches {
+                Fit::Attach
+            } else if holds {
+                Fit::Copy
+            } else {
+                Fit::Not
+            }
         }
         // A time code track is made from the metadata "timecode", which the video stream has too.
         Kind::Data if params.tag() == *b"tmcd" && quicktime => {

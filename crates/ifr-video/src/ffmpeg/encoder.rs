@@ -332,8 +332,8 @@ fn time_base(options: &OutputOptions, encoder: &str, muxer: &str) -> (TimeBase, 
     let wanted = options.time_base.or_else(|| options.rate.and_then(|r| r.time_base()));
     let fallback = if matches!(muxer, "matroska" | "webm") { TimeBase::MILLIS } else { TimeBase::MPEG };
     let chosen = wanted.unwrap_or(fallback);
-    // AVI counts frames; MPEG-4 part 2 and its kin store 16 bits of time base.
-    let by_frame = muxer == "avi";
+    // AVI and MPEG-1 and -2 count frames; MPEG-4 part 2 and its kin store 16 bits of time base.
+    let by_frame = muxer == "avi" || matches!(encoder, "mpeg1video" | "mpeg2video");
     let small = matches!(encoder, "mpeg4" | "libxvid" | "h263" | "h263p" | "msmpeg4" | "msmpeg4v2" | "flv");
     let too_fine = small && chosen.den() > 65_535;
     if !by_frame && !too_fine {
@@ -342,7 +342,7 @@ fn time_base(options: &OutputOptions, encoder: &str, muxer: &str) -> (TimeBase, 
     let by_rate = options.rate.and_then(|r| r.time_base()).filter(|t| !small || t.den() <= 65_535);
     let coarse = by_rate.unwrap_or(TimeBase::MILLIS);
     let notice = (coarse != chosen).then(|| {
-        let who = if by_frame { muxer } else { encoder };
+        let who = if muxer == "avi" { muxer } else { encoder };
         format!("times are rounded to {coarse} s: {who} has no finer ones")
     });
     (coarse, notice)

@@ -282,25 +282,53 @@ impl Route {
                 Err(reason) => Err(Some(format!("{name} is left out: it cannot be stretched ({reason})"))),
             });
         }
-        let mut add = |params: &av::Params, side_data: &[SideData]| {
+        let add = |output: &mut Output, params: &av::Params, side_data: &[SideData]| {
             output.add_stream(params, time_base, other.disposition, &other.metadata, side_data)
         };
         Ok(match container::fit(muxer, other) {
             Fit::Copy => {
-                let to = add(&other.params, &other.side_data)?;
+                let to = add(output, &other.params, &other.side_data)?;
+                if other.rate.is_positive() {
+                    output.set_rate(to, other.rate);
+                }
                 Ok((Self { to, time_base, kind, how: How::Copy }, None))
             }
             Fit::Text(conversion) => {
                 let becomes = conversion.params()?;
-                let to = add(&becomes, &[])?;
+                let to = add(output, &becomes, &[])?;
                 let from = other.params.codec_name();
                 let notice = format!("{name} becomes {}: styles are lost", becomes.codec_name());
                 Ok((Self { to, time_base, kind, how: How::Text(conversion, from) }, Some(notice)))
+            }
+            Fit::Attach => {
+                let metadata = attached_as(other);
+                let params = other.params.attachment(&other.picture)?;
+                output.add_stream(&params, time_base, 0, &metadata, &[])?;
+                Err(None)
             }
             Fit::Remade => Err(None),
             Fit::Not => Err(Some(format!("{name} is left out: {} cannot hold it", muxer.name()))),
         })
     }
+}
+
+/// Metadata by which players find an attached picture to be the cover.
+fn attached_as(picture: &OtherStream) -> Vec<(String, String)> {
+    let (extension, kind) = match picture.params.codec_name().as_str() {
+        "mjpeg" => ("jpg", "jpeg"),
+        "png" => ("png", "png"),
+        "bmp" => ("bmp", "bmp"),
+        "gif" => ("gif", "gif"),
+        "webp" => ("webp", "webp"),
+        _ => ("bin", "x-unknown"),
+    };
+    let mut metadata = picture.metadata.clone();
+    for (key, value) in [("filename", format!("cover.{extension}")), ("mimetype", format!("image/{kind}"))] {
+        if !metadata.iter().any(|(k, _)| k.eq_ignore_ascii_case(key)) {
+            metadata.push((key.to_owned(), value));
+        }
+    }
+    metadata
 }
 
 /// Metadata without what would be wrong of the new file.

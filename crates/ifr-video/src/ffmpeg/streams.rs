@@ -8,10 +8,14 @@ pub(crate) struct OtherStream {
     pub(crate) index: usize,
     pub(crate) params: Params,
     pub(crate) time_base: Rational,
+    /// Packets a second, where the container says: time code tracks need it.
+    pub(crate) rate: Rational,
     pub(crate) disposition: i32,
     pub(crate) metadata: Vec<(String, String)>,
     pub(crate) side_data: Vec<SideData>,
     pub(crate) attached_picture: bool,
+    /// The coded picture, where it is an attached one.
+    pub(crate) picture: Vec<u8>,
 }
 
 /// All that a sink takes along.
@@ -31,8 +35,10 @@ impl OtherStream {
         Self {
             index,
             attached_picture: view.is_attached_picture(),
+            picture: view.picture,
             params: view.params,
             time_base: view.time_base,
+            rate: view.rates[0],
             disposition: view.disposition,
             metadata: view.metadata,
             side_data: view.side_data,

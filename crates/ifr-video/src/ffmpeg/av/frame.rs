@@ -50,6 +50,29 @@ impl AvFrame {
         Ok(frame)
     }
 
+    /// Silence of this frame's kind.
+    pub fn silence(&self, samples: i32) -> Result<Self, AvError> {
+        let mut frame = Self::new()?;
+        let like = self.get();
+        let f = frame.get_mut();
+        (f.format, f.sample_rate, f.nb_samples) = (like.format, like.sample_rate, samples);
+        // SAFETY: format, rate, layout and length are set before room is asked for, and the room is as the call that
+        // fills it is told.
+        unsafe {
+            AvError::check(ffi::av_channel_layout_copy(&raw mut f.ch_layout, &raw const like.ch_layout))?;
+            AvError::check(ffi::av_frame_get_buffer(frame.0.as_ptr(), 0))?;
+            let f = frame.get();
+            AvError::check(ffi::av_samples_set_silence(
+                f.extended_data,
+                0,
+                samples,
+                f.ch_layout.nb_channels,
+                ffi::AVSampleFormat(f.format),
+            ))?;
+        }
+        Ok(frame)
+    }
+
     fn get(&self) -> &ffi::AVFrame {
         // SAFETY: valid as long as `self`.
         unsafe { self.0.as_ref() }

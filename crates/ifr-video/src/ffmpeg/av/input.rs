@@ -34,6 +34,8 @@ pub struct StreamView {
     pub disposition: i32,
     pub metadata: Vec<(String, String)>,
     pub side_data: Vec<SideData>,
+    /// The coded picture of a stream that is nothing else, such as cover art.
+    pub picture: Vec<u8>,
 }
 
 impl StreamView {
@@ -121,6 +123,7 @@ impl Input {
             disposition: s.disposition,
             metadata,
             side_data: side_data(s),
+            picture: picture(s),
         })
     }
 
@@ -165,6 +168,16 @@ impl Drop for Input {
         // SAFETY: owned; closed and freed.
         unsafe { ffi::avformat_close_input(&raw mut context) };
     }
+}
+
+fn picture(stream: &ffi::AVStream) -> Vec<u8> {
+    let packet = &stream.attached_pic;
+    let size = usize::try_from(packet.size).unwrap_or(0);
+    if packet.data.is_null() || size == 0 {
+        return Vec::new();
+    }
+    // SAFETY: a packet holds `size` bytes.
+    unsafe { slice::from_raw_parts(packet.data, size) }.to_vec()
 }
 
 fn side_data(stream: &ffi::AVStream) -> Vec<SideData> {

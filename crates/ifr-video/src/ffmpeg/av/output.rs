@@ -160,15 +160,27 @@ impl Output {
         let params = encoder.params()?;
         let index = self.add_stream(&params, encoder.time_base(), disposition, metadata, side_data)?;
         // SAFETY: the stream was just made.
-        unsafe {
-            let stream = &mut **(*self.context.as_ptr()).streams.add(index);
-            stream.sample_aspect_ratio = sample_aspect.to_c();
-            if let Some(rate) = rate {
-                stream.avg_frame_rate = rate.to_c();
-                stream.r_frame_rate = rate.to_c();
-            }
+        unsafe { (**(*self.context.as_ptr()).streams.add(index)).sample_aspect_ratio = sample_aspect.to_c() };
+        if let Some(rate) = rate {
+            self.set_rate(index, rate);
         }
         Ok(index)
+    }
+
+    /// States a stream's nominal rate.
+    pub fn set_rate(&mut self, index: usize, rate: Rational) {
+        assert!(index < self.streams(), "stream {index} was never added");
+        // SAFETY: the array holds as many valid pointers as there are streams.
+        unsafe {
+            let stream = &mut **(*self.context.as_ptr()).streams.add(index);
+            stream.avg_frame_rate = rate.to_c();
+            stream.r_frame_rate = rate.to_c();
+        }
+    }
+
+    fn streams(&self) -> usize {
+        // SAFETY: valid as long as `self`.
+        unsafe { self.context.as_ref() }.nb_streams as usize
     }
 
     pub fn add_chapter(&mut self, chapter: &Chapter) -> Result<(), AvError> {
@@ -198,12 +210,9 @@ impl Output {
 
     /// In what the muxer counts a stream's times, once the header is written.
     pub fn time_base(&self, index: usize) -> Rational {
-        // SAFETY: the array holds `nb_streams` valid pointers.
-        unsafe {
-            let context = self.context.as_ref();
-            assert!(index < context.nb_streams as usize, "stream {index} was never added");
-            Rational::from_c((**context.streams.add(index)).time_base)
-        }
+        assert!(index < self.streams(), "stream {index} was never added");
+        // SAFETY: the array holds as many valid pointers as there are streams.
+        unsafe { Rational::from_c((**self.context.as_ref().streams.add(index)).time_base) }
     }
 
     /// Writes a packet in its turn among the other streams' packets.

@@ -157,24 +157,48 @@ impl Params {
     /// Parameters of text subtitles, MP4's or else SubRip, with the given header.
     pub fn subtitle(mov_text: bool, header: &[u8]) -> Result<Self, AvError> {
         let params = Self::new()?;
-        let padding = ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
-        // SAFETY: the block is zeroed, has the padding that FFmpeg asks for, and belongs to the parameters, which
-        // free it.
+        // SAFETY: plain fields, then a header for parameters that have none.
         unsafe {
             let p = params.0.as_ptr();
             (*p).codec_type = ffi::AVMediaType::SUBTITLE;
             (*p).codec_id = if mov_text { ffi::AVCodecID::MOV_TEXT } else { ffi::AVCodecID::SUBRIP };
-            if !header.is_empty() {
-                let block = ffi::av_mallocz(header.len() + padding).cast::<u8>();
-                if block.is_null() {
-                    return Err(AvError::NO_MEMORY);
-                }
-                ptr::copy_nonoverlapping(header.as_ptr(), block, header.len());
-                (*p).extradata = block;
-                (*p).extradata_size = i32::try_from(header.len()).unwrap_or(0);
-            }
+            params.set_header(header)?;
         }
         Ok(params)
+    }
+
+    /// Parameters of an attached file of the same codec.
+    pub fn attachment(&self, file: &[u8]) -> Result<Self, AvError> {
+        let params = Self::new()?;
+        // SAFETY: a plain field, then a header for parameters that have none.
+        unsafe {
+            (*params.0.as_ptr()).codec_type = ffi::AVMediaType::ATTACHMENT;
+            (*params.0.as_ptr()).codec_id = self.codec_id();
+            params.set_header(file)?;
+        }
+        Ok(params)
+    }
+
+    /// # Safety
+    /// The parameters have no header yet.
+    unsafe fn set_header(&self, header: &[u8]) -> Result<(), AvError> {
+        if header.is_empty() {
+            return Ok(());
+        }
+        let size = i32::try_from(header.len()).map_err(|_| AvError::INVALID_ARGUMENT)?;
+        let padding = ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
+        // SAFETY: the block is zeroed, has the padding that FFmpeg asks for, and belongs to the parameters, which
+        // free it.
+        unsafe {
+            let block = ffi::av_mallocz(header.len() + padding).cast::<u8>();
+            if block.is_null() {
+                return Err(AvError::NO_MEMORY);
+            }
+            ptr::copy_nonoverlapping(header.as_ptr(), block, header.len());
+            (*self.0.as_ptr()).extradata = block;
+            (*self.0.as_ptr()).extradata_size = size;
+        }
+        Ok(())
     }
 
     /// Parameters of sound as floats.
