@@ -3,38 +3,80 @@ use ifr_frame::{Rate, Time, TimeBase};
 /// Recovers a nominal frame rate's exact times from a container that rounds them.
 ///
 /// Matroska counts in milliseconds, so film at 24000/1001 arrives as 0, 42, 83, 125 …; dividing these intervals would
-/// make the output limp. Where the stated rate's period is no whole number of ticks, a time within one tick (some
-/// writers round, others cut) of the nominal grid is moved onto it. Times off the grid stay as they are: a variable
-/// rate stays variable.
+/// make the output limp. Where the stated rate's period is no whole number of ticks, a time that fits the nominal grid
+/// is moved onto it. Times off the grid stay as they are: a variable rate stays variable.
+///
+/// Where the grid starts is not known exactly either, for the first time is rounded too. Every further time narrows it
+/// down: the phase is kept as an interval, and zero is taken for as long as it is inside. Each placed time rounds back to
+/// the time it was given for.
 #[derive(Debug)]
 pub struct Cadence {
-    grid: Option<(Rate, Time)>,
-    /// Where the grid starts: zero, or the first frame if that is off the grid from zero.
-    origin: Option<Time>,
+    grid: Option<Grid>,
     last: Option<Time>,
+}
+
+#[derive(Debug)]
+struct Grid {
+    rate: Rate,
+    tick: Time,
+    /// Writers that round to the nearest tick: the true time lies half a tick to either side. (Those that cut mostly
+    /// fit this too, with a phase half a tick early.)
+    nearest: Phase,
+    /// Writers that cut: the true time lies up to a tick later.
+    cut: Phase,
+}
+
+/// Where the grid's zeroth point can lie, given what was seen: from `low` to `high`, in seconds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Phase(Option<(Time, Time)>);
+
+impl Phase {
+    /// The phase's best estimate.
+    fn estimate(self) -> Option<Time> {
+        let (low, high) = self.0?;
+        let zero_inside = low <= Time::ZERO && Time::ZERO <= high;
+        Some(if zero_inside { Time::ZERO } else { low.lerp(high, 1, 2) })
+    }
+
+    /// The exact time of one that was seen within `early` before to `late` after it; `None` if it is off the grid.
+    fn place(&mut self, rate: Rate, seen: Time, early: Time, late: Time) -> Option<Time> {
+        let (first, last) = (seen - early, seen + late);
+        let Some(estimate) = self.estimate() else {
+            // Nearest grid point of the grid through zero, so that a phase of zero can be recognised.
+            let index = (seen + rate.period().scaled(1, 2)).div_floor(rate.period());
+            self.0 = Some((first - rate.time_of(index), last - rate.time_of(index)));
+            return Some(rate.time_of(index) + self.estimate()?);
+        };
+        let index = (seen - estimate + rate.period().scaled(1, 2)).div_floor(rate.period());
+        let (low, high) = self.0?;
+        let narrowed = (low.max(first - rate.time_of(index)), high.min(last - rate.time_of(index)));
+        if narrowed.0 > narrowed.1 {
+            return None;
+        }
+        self.0 = Some(narrowed);
+        Some(rate.time_of(index) + self.estimate()?)
+    }
 }
 
 impl Cadence {
     /// A cadence for a stream with this time base and stated rate.
     pub fn new(time_base: TimeBase, rate: Option<Rate>) -> Self {
         let tick = time_base.tick();
-        // With fewer than four ticks a frame, "within one tick" says too little.
+        // With fewer than four ticks a frame, "within a tick" says too little.
         let usable = |r: &Rate| !time_base.holds(r.period()) && tick.scaled(4, 1) <= r.period();
-        Self { grid: rate.filter(usable).map(|r| (r, tick)), origin: None, last: None }
+        let grid = |rate| Grid { rate, tick, nearest: Phase::default(), cut: Phase::default() };
+        Self { grid: rate.filter(usable).map(grid), last: None }
     }
 
     /// The true time of the next frame. Results increase strictly whenever the times given do.
     pub fn place(&mut self, pts: Time) -> Time {
-        let Some((rate, tick)) = self.grid else { return pts };
-        let on_grid = |origin: Time| {
-            let half = rate.period().scaled(1, 2);
-            let snapped = origin + rate.time_of((pts - origin + half).div_floor(rate.period()));
-            ((snapped - pts).abs() <= tick).then_some(snapped)
-        };
-        let origin =
-            *self.origin.get_or_insert_with(|| if on_grid(Time::ZERO).is_some() { Time::ZERO } else { pts });
-        let placed = on_grid(origin).unwrap_or(pts);
-        // Two times close together may round to one grid point, or a time off the grid lie just before it.
+        let Some(grid) = &mut self.grid else { return pts };
+        let half = grid.tick.scaled(1, 2);
+        // Both are followed throughout: only a long look tells the two kinds of writer apart.
+        let nearest = grid.nearest.place(grid.rate, pts, half, half);
+        let cut = grid.cut.place(grid.rate, pts, Time::ZERO, grid.tick);
+        let placed = nearest.or(cut).unwrap_or(pts);
+        // Two times close together may fall on one grid point, or a time off the grid lie just before it.
         let placed = if self.last.is_some_and(|last| placed <= last) { pts } else { placed };
         self.last = Some(placed);
         placed
@@ -42,8 +84,8 @@ impl Cadence {
 
     /// The true length of a duration that the container rounded: the nominal period, where it is within a tick of it.
     pub fn span(&self, duration: Time) -> Time {
-        match self.grid {
-            Some((rate, tick)) if (rate.period() - duration).abs() <= tick => rate.period(),
+        match &self.grid {
+            Some(Grid { rate, tick, .. }) if (rate.period() - duration).abs() <= *tick => rate.period(),
             _ => duration,
         }
     }
@@ -53,52 +95,63 @@ impl Cadence {
 mod tests {
     use super::*;
 
+    const MS: TimeBase = TimeBase::MILLIS;
+
     #[test]
     fn milliseconds_become_ntsc_again() {
-        for truncate in [false, true] {
-            let rate: Rate = "23.976".parse().unwrap();
-            let mut cadence = Cadence::new(TimeBase::MILLIS, Some(rate));
-            for i in 0..172_800 {
-                let exact = rate.time_of(i);
-                let ms = if truncate {
-                    exact.div_floor(Time::new(1, 1000))
-                } else {
-                    exact.to_pts(TimeBase::MILLIS)
-                };
-                assert_eq!(cadence.place(Time::new(ms, 1000)), exact);
-            }
+        let rate: Rate = "23.976".parse().unwrap();
+        let mut cadence = Cadence::new(MS, Some(rate));
+        for i in 0..172_800 {
+            let exact = rate.time_of(i);
+            assert_eq!(cadence.place(Time::new(exact.to_pts(MS), 1000)), exact);
+        }
+        // Writers that cut instead of rounding: off by less than a tick, and even before long.
+        let mut cadence = Cadence::new(MS, Some(rate));
+        let mut last = Time::ZERO;
+        for i in 0..1000 {
+            let exact = rate.time_of(i);
+            let placed = cadence.place(Time::new(exact.div_floor(MS.tick()), 1000));
+            assert!((placed - exact).abs() <= MS.tick(), "{i}");
+            let uneven = (placed - last - rate.period()).abs();
+            assert!(i < 50 || uneven <= MS.tick().scaled(1, 50), "{i}: {uneven}");
+            last = placed;
         }
     }
 
     #[test]
-    fn a_start_offset_off_the_grid_is_kept() {
-        let rate = Rate::new(30000, 1001).unwrap();
-        let mut cadence = Cadence::new(TimeBase::MILLIS, Some(rate));
-        let start = Time::new(512, 1000);
-        for i in 0..100 {
-            let rounded = Time::new((start + rate.time_of(i)).to_pts(TimeBase::MILLIS), 1000);
-            assert_eq!(cadence.place(rounded), start + rate.time_of(i));
+    fn a_start_off_the_grid_is_found_and_every_time_rounds_back() {
+        for (rate, start) in [("29.97", (51_234, 100_000)), ("23.976", (1024, 44_100)), ("60", (7, 1000))] {
+            let rate: Rate = rate.parse().unwrap();
+            let start = Time::new(start.0, start.1);
+            let mut cadence = Cadence::new(MS, Some(rate));
+            for i in 0..500 {
+                let exact = start + rate.time_of(i);
+                let seen = exact.to_pts(MS);
+                let placed = cadence.place(Time::new(seen, 1000));
+                assert_eq!(placed.to_pts(MS), seen);
+                assert!((placed - exact).abs() <= MS.tick().scaled(1, if i < 30 { 1 } else { 4 }), "{i}");
+            }
         }
     }
 
     #[test]
     fn variable_rates_and_exact_time_bases_are_left_alone() {
         let rate = Rate::new(30, 1).unwrap();
-        let mut cadence = Cadence::new(TimeBase::MILLIS, Some(rate));
-        for ms in [0, 33, 90, 133, 134, 203] {
+        let mut cadence = Cadence::new(MS, Some(rate));
+        for ms in [0, 33, 90, 133, 140, 203] {
             let placed = cadence.place(Time::new(ms, 1000));
             let snaps = [0, 33, 133].contains(&ms);
             assert_eq!(placed == Time::new(ms, 1000), !snaps || ms == 0, "{ms}");
         }
         let mut exact = Cadence::new(TimeBase::MPEG, Some(rate));
         assert_eq!(exact.place(Time::new(3001, 90_000)), Time::new(3001, 90_000));
-        assert_eq!(Cadence::new(TimeBase::MILLIS, None).place(Time::new(42, 1000)), Time::new(42, 1000));
+        assert_eq!(Cadence::new(MS, None).place(Time::new(42, 1000)), Time::new(42, 1000));
     }
 
     #[test]
     fn times_stay_increasing() {
         let rate = Rate::new(30000, 1001).unwrap();
-        let mut cadence = Cadence::new(TimeBase::MILLIS, Some(rate));
+        let mut cadence = Cadence::new(MS, Some(rate));
         let mut last = None;
         for ms in [0, 1, 2, 33, 34, 35, 66, 67, 100, 101] {
             let placed = cadence.place(Time::new(ms, 1000));

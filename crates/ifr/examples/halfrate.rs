@@ -41,7 +41,9 @@ fn main() -> Result<()> {
     let (mut lines, mut frames, mut threads, mut clips) = (360, 61, 1, Vec::new());
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
-        let mut number = || args.next().and_then(|v| v.parse::<usize>().ok()).with_context(|| format!("{arg} takes a number"));
+        let mut number = || {
+            args.next().and_then(|v| v.parse::<usize>().ok()).with_context(|| format!("{arg} takes a number"))
+        };
         match arg.as_str() {
             "--lines" => lines = number()?,
             "--frames" => frames = number()?,
@@ -103,7 +105,8 @@ fn load(path: &Path, lines: usize, frames: usize) -> Result<Clip> {
     let (w, h): (usize, usize) = (w.parse()?, h.parse()?);
     let shown = lines.min(h);
     let (width, height) = (w * shown / h / 2 * 2, shown / 2 * 2);
-    let filter = format!("trim=end_frame={frames},scale={width}:{height}:flags=area,format=yuv420p,format=rgb24");
+    let filter =
+        format!("trim=end_frame={frames},scale={width}:{height}:flags=area,format=yuv420p,format=rgb24");
     let args = ["-v", "error", "-i", file, "-vf", &filter, "-fps_mode", "passthrough", "-f", "rawvideo", "-"];
     let raw = output("ffmpeg", &args, None)?;
     let truth: Vec<Vec<u8>> = raw.chunks_exact(3 * width * height).map(<[u8]>::to_vec).collect();
@@ -132,13 +135,15 @@ fn blend(clip: &Clip) -> Vec<Vec<u8>> {
 fn half_rate(clip: &Clip) -> Result<Vec<u8>> {
     let rgb: Vec<u8> = clip.truth.iter().step_by(2).flatten().copied().collect();
     let size = format!("{}x{}", clip.width, clip.height);
-    let args = ["-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", &size, "-i", "-", "-pix_fmt", "yuv444p"];
+    let args =
+        ["-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", &size, "-i", "-", "-pix_fmt", "yuv444p"];
     output("ffmpeg", &[&args[..], &["-f", "rawvideo", "-"]].concat(), Some(&rgb))
 }
 
 fn to_rgb(clip: &Clip, yuv: &[u8]) -> Result<Vec<Vec<u8>>> {
     let size = format!("{}x{}", clip.width, clip.height);
-    let args = ["-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv444p", "-s", &size, "-i", "-", "-pix_fmt", "rgb24"];
+    let args =
+        ["-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv444p", "-s", &size, "-i", "-", "-pix_fmt", "rgb24"];
     let raw = output("ffmpeg", &[&args[..], &["-f", "rawvideo", "-"]].concat(), Some(yuv))?;
     Ok(raw.chunks_exact(3 * clip.width * clip.height).map(<[u8]>::to_vec).collect())
 }
@@ -146,7 +151,8 @@ fn to_rgb(clip: &Clip, yuv: &[u8]) -> Result<Vec<Vec<u8>>> {
 fn minterpolate(clip: &Clip) -> Result<Vec<Vec<u8>>> {
     let (num, den) = clip.rate;
     let size = format!("{}x{}", clip.width, clip.height);
-    let (half, filter) = (format!("{num}/{}", den * 2), format!("minterpolate=fps={num}/{den}:{MINTERPOLATE}"));
+    let (half, filter) =
+        (format!("{num}/{}", den * 2), format!("minterpolate=fps={num}/{den}:{MINTERPOLATE}"));
     let args = ["-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv444p", "-s", &size, "-r", &half, "-i", "-"];
     let rest = ["-vf", &filter, "-pix_fmt", "rgb24", "-fps_mode", "passthrough", "-f", "rawvideo", "-"];
     let raw = output("ffmpeg", &[&args[..], &rest].concat(), Some(&half_rate(clip)?))?;
@@ -161,7 +167,8 @@ fn best_phase(clip: &Clip, frames: &[Vec<u8>]) -> f64 {
 
 fn interpolate(clip: &Clip, model: &Model, device: &Device) -> Result<(Vec<Vec<u8>>, f64)> {
     let (w, h) = (clip.width, clip.height);
-    let color = ColorDescription { matrix: Matrix::BT601, range: Range::Limited, ..ColorDescription::default() };
+    let color =
+        ColorDescription { matrix: Matrix::BT601, range: Range::Limited, ..ColorDescription::default() };
     let frames = half_rate(clip)?
         .chunks_exact(3 * w * h)
         .map(|raw| {

@@ -45,7 +45,7 @@ impl Model {
 
 /// No such model.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("'{0}' is no model: the embedded ones are {}", EMBEDDED.join(", "))]
+#[error("'{0}' is no model: the embedded ones are {all}", all = EMBEDDED.join(", "))]
 pub struct ModelError(String);
 
 impl FromStr for Model {

@@ -13,12 +13,30 @@ use common::{ffmpeg, frames, ifr_fails, ifr_ok, names, text, video};
 fn two_images_make_one() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
-    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=120x80:rate=25", "-frames:v", "2", "-start_number", "0", text(&path("f%d.png"))]);
+    ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=120x80:rate=25",
+        "-frames:v",
+        "2",
+        "-start_number",
+        "0",
+        text(&path("f%d.png")),
+    ]);
     ifr_ok(&["interpolate", text(&path("f0.png")), text(&path("f1.png")), "-t", "0.25"]);
     assert_eq!(names(dir.path()), ["f0-f1.t0.25.png", "f0.png", "f1.png"]);
     ifr_ok(&["interpolate", text(&path("f0.png")), text(&path("f1.png")), "-o", text(&path("m.png"))]);
-    ifr_fails(&["interpolate", text(&path("f0.png")), text(&path("f1.png")), "-o", text(&path("m.png"))], 4, "--force");
-    ifr_fails(&["interpolate", text(&path("f0.png")), text(&path("f1.png")), "-t", "1.5"], 2, "between 0 and 1");
+    ifr_fails(
+        &["interpolate", text(&path("f0.png")), text(&path("f1.png")), "-o", text(&path("m.png"))],
+        4,
+        "--force",
+    );
+    ifr_fails(
+        &["interpolate", text(&path("f0.png")), text(&path("f1.png")), "-t", "1.5"],
+        2,
+        "between 0 and 1",
+    );
     ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=60x80", "-frames:v", "1", text(&path("small.png"))]);
     ifr_fails(&["interpolate", text(&path("f0.png")), text(&path("small.png")), "-t", "0.5"], 3, "differ");
 }
@@ -27,7 +45,17 @@ fn two_images_make_one() {
 fn flow_is_written_and_painted() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
-    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=120x80:rate=25", "-frames:v", "2", "-start_number", "0", text(&path("f%d.png"))]);
+    ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=120x80:rate=25",
+        "-frames:v",
+        "2",
+        "-start_number",
+        "0",
+        text(&path("f%d.png")),
+    ]);
     ifr_ok(&["flow", text(&path("f0.png")), text(&path("f1.png")), "-o", text(&path("out.flo"))]);
     assert_eq!(fs::metadata(path("out.flo")).unwrap().len(), 12 + 8 * 120 * 80);
     let v = video(&path("out.png"));
@@ -39,12 +67,31 @@ fn a_directory_of_images_in_and_out() {
     let dir = tempfile::tempdir().unwrap();
     let shots = dir.path().join("shots");
     fs::create_dir(&shots).unwrap();
-    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25", "-frames:v", "5", text(&shots.join("f_%03d.png"))]);
+    ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=64x48:rate=25",
+        "-frames:v",
+        "5",
+        text(&shots.join("f_%03d.png")),
+    ]);
     ifr_ok(&["interpolate", text(&shots), "--factor", "2"]);
     assert_eq!(names(dir.path()), ["shots", "shots.x2"]);
     assert_eq!(names(&dir.path().join("shots.x2")).len(), 9);
     let clip = dir.path().join("clip.mkv");
-    ifr_ok(&["interpolate", text(&shots), "--factor", "2", "-o", text(&clip), "--input-fps", "24", "--encoder", "ffv1"]);
+    ifr_ok(&[
+        "interpolate",
+        text(&shots),
+        "--factor",
+        "2",
+        "-o",
+        text(&clip),
+        "--input-fps",
+        "24",
+        "--encoder",
+        "ffv1",
+    ]);
     assert_eq!(video(&clip)["r_frame_rate"], "48/1");
     assert_eq!(frames(&clip).len(), 9);
     let pattern = dir.path().join("out_%04d.png");
@@ -54,7 +101,19 @@ fn a_directory_of_images_in_and_out() {
 
 #[test]
 fn y4m_through_pipes() {
-    let raw = ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25", "-frames:v", "5", "-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe", "-"]);
+    let raw = ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=64x48:rate=25",
+        "-frames:v",
+        "5",
+        "-pix_fmt",
+        "yuv420p",
+        "-f",
+        "yuv4mpegpipe",
+        "-",
+    ]);
     let mut child = Command::new(env!("CARGO_BIN_EXE_ifr"))
         .args(["interpolate", "-", "-o", "-", "--fps", "50"])
         .stdin(Stdio::piped())

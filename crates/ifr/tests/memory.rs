@@ -17,7 +17,9 @@ fn peak(args: &[&str]) -> u64 {
     let mut peak = 0;
     loop {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let kib = text.lines().find_map(|l| l.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        let kib = text
+            .lines()
+            .find_map(|l| l.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         peak = peak.max(kib.unwrap_or(0) / 1024);
         if let Some(done) = child.try_wait().unwrap() {
             assert!(done.success());
@@ -31,15 +33,45 @@ fn peak(args: &[&str]) -> u64 {
 /// are declared cuts), so that a thousand frames take seconds instead of minutes.
 fn run(dir: &Path, n: u32) -> u64 {
     let (input, list, out) = (dir.join(format!("{n}.mkv")), dir.join("cuts.txt"), dir.join("out.mkv"));
-    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=25", "-f", "lavfi", "-i", "sine", "-frames:v", &n.to_string(),
-        "-shortest", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", text(&input)]);
+    ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=1920x1080:rate=25",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine",
+        "-frames:v",
+        &n.to_string(),
+        "-shortest",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-c:a",
+        "aac",
+        text(&input),
+    ]);
     let mut cuts = String::new();
     for i in (1..n).filter(|i| i % 50 != 0) {
         writeln!(cuts, "{i}").unwrap();
     }
     std::fs::write(&list, cuts).unwrap();
-    peak(&["interpolate", text(&input), "-o", text(&out), "--force", "--cut-list", text(&list), "--model", "flow-fast",
-        "--encoder-preset", "ultrafast", "--no-space-check"])
+    peak(&[
+        "interpolate",
+        text(&input),
+        "-o",
+        text(&out),
+        "--force",
+        "--cut-list",
+        text(&list),
+        "--model",
+        "flow-fast",
+        "--encoder-preset",
+        "ultrafast",
+        "--no-space-check",
+    ])
 }
 
 #[test]

@@ -88,7 +88,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     };
     let score = side_by_side(&input, &report.output, scene.as_ref(), &shown, &picture)?;
     eprintln!("\nsource        {}\nsmooth        {}", input.display(), report.output.display());
-    let columns = if scene.is_some() { "frame before, made by ifr, truth" } else { "frame before, made by ifr, frame after" };
+    let columns = if scene.is_some() {
+        "frame before, made by ifr, truth"
+    } else {
+        "frame before, made by ifr, frame after"
+    };
     eprintln!("side by side  {} ({columns})", picture.display());
     if let Some(score) = score {
         eprintln!("the frames shown are {score:.1} dB (PSNR, RGB) from the truth; H.264 is part of that");
@@ -99,7 +103,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 /// Instants a third and two thirds into a video.
 fn thirds(plan: &Plan, frames: u64) -> Vec<Time> {
     let rate = plan.source.video.rate.unwrap_or_else(Request::default_sequence_rate);
-    let at = |n: u64, d: u64| rate.time_of(i64::try_from(frames * n / d).unwrap_or(0)) + rate.period().scaled(1, 2);
+    let at = |n: u64, d: u64| {
+        rate.time_of(i64::try_from(frames * n / d).unwrap_or(0)) + rate.period().scaled(1, 2)
+    };
     vec![at(1, 3), at(2, 3)]
 }
 
@@ -126,9 +132,10 @@ fn render(scene: &Scene, path: &Path) -> Result<(), Failure> {
         stretch: (1, 1),
         audio: true,
         extras: true,
-        generated_audio: Some(PcmTrack { sample_rate: SOUND_RATE, samples: sound::render(scene, SOUND_RATE) }),
     };
-    let mut sink = video::create(&options, None).map_err(Failure::output)?;
+    let samples = sound::render(scene, SOUND_RATE).concat();
+    let track = PcmTrack { rate: SOUND_RATE, channels: 2, samples };
+    let mut sink = video::create_with_sound(&options, track).map_err(Failure::output)?;
     let frames = scene.duration().div_floor(rate.period());
     let bar = ProgressBar::new(frames.unsigned_abs());
     if let Ok(style) = ProgressStyle::with_template("rendering {wide_bar} {pos}/{len} frames  {eta} left") {

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             std::env::consts::ARCH,
             list(&features),
             list(Model::embedded()),
-            ffmpeg.as_deref().unwrap_or("not built in: image sequences and y4m only"),
+            ffmpeg,
             list(&names),
         )
     };

@@ -293,7 +293,9 @@ fn still(args: &Args, first: &Path, second: &Path, style: Style) -> Result<(), F
     job::still(&mut engine, first, second, t, &output, args.force).map_err(|e| failed(style, e))?;
     match style {
         Style::Bar => eprintln!("{}", output.display()),
-        Style::Json { .. } => write_line(style, &json!({ "event": "summary", "output": output.to_string_lossy() })),
+        Style::Json { .. } => {
+            write_line(style, &json!({ "event": "summary", "output": output.to_string_lossy() }))
+        }
         Style::Quiet => {}
     }
     Ok(())

@@ -21,9 +21,11 @@ pub(crate) use failure::Failure;
 /// Video frame interpolation: make the frames a camera never took.
 #[derive(Debug, Parser)]
 #[command(name = "ifr", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Examples:\n  ifr interpolate holiday.mp4 --fps 60\n  ifr interpolate clip.mkv --slow 4\n  \
+#[command(
+    after_help = "Examples:\n  ifr interpolate holiday.mp4 --fps 60\n  ifr interpolate clip.mkv --slow 4\n  \
     ifr interpolate a.png b.png -t 0.5\n\nExit codes: 0 done, 1 internal error, 2 wrong usage, 3 the input cannot be \
-    read, 4 the output cannot be written, 130 interrupted.")]
+    read, 4 the output cannot be written, 130 interrupted."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -68,10 +70,13 @@ fn log_to_stderr(verbose: u8) {
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let filter = tracing_subscriber::EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let filter =
+        tracing_subscriber::EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
     // FFmpeg's own warnings are mostly about things that are handled here.
     let filter = match "ffmpeg=error".parse() {
-        Ok(directive) if verbose == 0 && std::env::var_os("RUST_LOG").is_none() => filter.add_directive(directive),
+        Ok(directive) if verbose == 0 && std::env::var_os("RUST_LOG").is_none() => {
+            filter.add_directive(directive)
+        }
         _ => filter,
     };
     tracing_subscriber::fmt()

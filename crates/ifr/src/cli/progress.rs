@@ -163,6 +163,7 @@ fn report_json(report: &Report) -> Value {
         "repeated": report.repeated,
         "cuts": report.cuts,
         "skipped": report.skipped,
+        "notices": report.notices,
         "bytes": report.bytes,
         "encoder": report.encoder,
         "seconds": report.elapsed.as_secs_f64(),
@@ -189,6 +190,9 @@ fn summary(report: &Report) -> String {
         let shown: Vec<String> = report.cuts.iter().take(12).map(u64::to_string).collect();
         let more = if report.cuts.len() > shown.len() { ", …" } else { "" };
         text += &format!("\ncuts at source frames {}{more}: nothing was made across them", shown.join(", "));
+    }
+    for notice in &report.notices {
+        text += &format!("\nnotice: {notice}");
     }
     if report.skipped > 0 {
         text += &format!("\nwarning: {} damaged packets or frames were skipped", report.skipped);

@@ -84,7 +84,8 @@ pub(crate) fn busiest(a: &RgbImage, b: &RgbImage, width: usize, height: usize) -
     for y in candidates(h - height) {
         for x in candidates(w - width) {
             let rows = (y..y + height).step_by(4);
-            let sum: f32 = rows.map(|r| (x..x + width).step_by(4).map(|c| difference(c, r)).sum::<f32>()).sum();
+            let sum: f32 =
+                rows.map(|r| (x..x + width).step_by(4).map(|c| difference(c, r)).sum::<f32>()).sum();
             if sum > best.0 {
                 best = (sum, x, y);
             }

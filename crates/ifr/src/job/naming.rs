@@ -48,6 +48,13 @@ pub(super) fn partial(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Likewise for a directory; the closing slash tells a directory from a file whose name has a dot.
+pub(super) fn partial_directory(path: &Path) -> PathBuf {
+    let mut name = path.file_name().map(OsString::from).unwrap_or_default();
+    name.push(".partial/");
+    path.with_file_name(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,11 +63,15 @@ mod tests {
     fn names_say_what_was_done() {
         let name = |speed, input: &str, ext| beside(Path::new(input), speed, ext).display().to_string();
         let slow = Speed::Slow { stretch: "2.5".parse().unwrap(), rate: "60".parse().ok() };
-        assert_eq!(name(Speed::Rate("60".parse().unwrap()), "a/holiday.mp4", Some("mp4")), "a/holiday.60fps.mp4");
+        assert_eq!(
+            name(Speed::Rate("60".parse().unwrap()), "a/holiday.mp4", Some("mp4")),
+            "a/holiday.60fps.mp4"
+        );
         assert_eq!(name(Speed::Rate("59.94".parse().unwrap()), "b.c.avi", Some("mkv")), "b.c.59.94fps.mkv");
         assert_eq!(name(slow, "x.mov", Some("mov")), "x.slow2.5x.60fps.mov");
         assert_eq!(name(Speed::Factor(4), "shots/", None), "shots.x4");
         assert_eq!(partial(Path::new("a/b.c.mkv")), Path::new("a/b.c.partial.mkv"));
-        assert_eq!(partial(Path::new("a/frames")), Path::new("a/frames.partial"));
+        assert_eq!(partial_directory(Path::new("a/shots.x2")).to_str(), Some("a/shots.x2.partial/"));
+        assert_eq!(partial_directory(Path::new("a/shots/")).to_str(), Some("a/shots.partial/"));
     }
 }

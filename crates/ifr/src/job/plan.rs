@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use ifr_frame::{Rate, Time, TimeBase};
 use ifr_timeline::{AtCut, CutSource, Grid};
-use ifr_video::{OutputOptions, SourceInfo, VideoError};
+use ifr_video::{ContainerChoice, OutputOptions, SourceInfo, VideoError};
 
 use crate::job::{JobError, Request, Speed, Stretch, Target, naming, space, time_base};
 
@@ -48,8 +48,7 @@ impl Plan {
         let video = &source.video;
         let bad = |e: crate::job::SpeedError| JobError::Request(e.to_string());
         let (grid, stretch) = request.speed.grid(video.rate).map_err(bad)?;
-        let (path, notices) = output_path(request, source)?;
-        let target = Target::new(path);
+        let (target, notices) = target(request, source)?;
         target.check(&request.input, request.force)?;
 
         let rate = match grid {
@@ -126,35 +125,47 @@ fn is_lossless(encoder: &str) -> bool {
     ["ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "png", "rawvideo", "qtrle"].contains(&encoder)
 }
 
-/// The output's path, as asked for or beside the input, and what there is to say about it.
-fn output_path(request: &Request, source: &SourceInfo) -> Result<(PathBuf, Vec<String>), JobError> {
+fn container(request: &Request, source: &SourceInfo, path: Option<&Path>) -> ContainerChoice {
+    ifr_video::container_for_encoder(source, path, request.encoder.name.as_deref())
+}
+
+/// Where the output goes, as asked for or beside the input, and what there is to say about it.
+fn target(request: &Request, source: &SourceInfo) -> Result<(Target, Vec<String>), JobError> {
     let input = &request.input;
-    if let Some(path) = &request.output {
-        let choice = ifr_video::container_for(source, Some(path));
-        let into = path.is_dir() && !input.is_dir() && source.container != "images";
-        // A video with a directory for output: by its default name in there.
-        if into && !path.to_string_lossy().ends_with(['/', '\\']) {
-            let choice = ifr_video::container_for(source, None);
-            let name = naming::beside(input, request.speed, Some(&choice.extension));
-            let name = name.file_name().unwrap_or_default().to_owned();
-            return Ok((path.join(name), choice.notices));
+    let images = source.container == "images";
+    // A video, given a directory for output: by its default name in there.
+    let folder = request.output.as_ref().filter(|path| path.is_dir() && !images);
+    match &request.output {
+        Some(path) if folder.is_none() => {
+            return Ok((Target::new(path.clone()), container(request, source, Some(path)).notices));
         }
-        return Ok((path.clone(), choice.notices));
+        _ => {}
     }
     if input == Path::new("-") {
         return Err(JobError::Request(
             "the input is standard input: say where to write with -o FILE, or -o - for y4m on standard output".into(),
         ));
     }
-    if source.container == "images" {
+    if images {
         let folder = if input.is_dir() { input.clone() } else { input.parent().unwrap_or(input).to_owned() };
         let folder = folder.canonicalize().map_err(|e| {
             JobError::Input(VideoError::Io { action: "open", path: folder.clone(), source: e })
         })?;
-        return Ok((naming::beside(&folder, request.speed, None), Vec::new()));
+        return Ok((Target::directory(naming::beside(&folder, request.speed, None)), Vec::new()));
     }
-    let choice = ifr_video::container_for(source, None);
-    Ok((naming::beside(input, request.speed, Some(&choice.extension)), choice.notices))
+    let (extension, notices) = match source.container.as_str() {
+        animation @ ("gif" | "webp") if request.encoder.name.is_none() => (animation.to_owned(), Vec::new()),
+        _ => {
+            let choice = container(request, source, None);
+            (choice.extension, choice.notices)
+        }
+    };
+    let beside = naming::beside(input, request.speed, Some(&extension));
+    let path = match folder {
+        Some(folder) => folder.join(beside.file_name().unwrap_or_default()),
+        None => beside,
+    };
+    Ok((Target::new(path), notices))
 }
 
 fn expected(grid: Grid, stretch: Stretch, frames: Option<u64>, duration: Option<Time>) -> Option<u64> {

@@ -37,6 +37,8 @@ pub struct Report {
     pub cuts: Vec<u64>,
     /// Damaged packets or frames that were skipped.
     pub skipped: u64,
+    /// What people should be told: streams that were left out, formats that had to be converted, a file that ended early.
+    pub notices: Vec<String>,
     /// Size of the output in bytes.
     pub bytes: u64,
     /// The encoder.

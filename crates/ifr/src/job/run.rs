@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ifr_frame::{Frame, Interpolate, Time};
 use ifr_timeline::{Analyst, Cadence, Link, Make, Planned, Scheduler, Stamped};
-use ifr_video::{Item, OpenOptions, Sink, Source, StreamPacket, Summary, TimedFrame, VideoError, images};
+use ifr_video::{Item, OpenOptions, Sink, Source, StreamPacket, Summary, TimedFrame, VideoError};
 
 use crate::job::{JobError, Plan, Progress, Report, Request};
 
@@ -19,10 +19,12 @@ const AHEAD: usize = 4;
 /// # Errors
 /// [`JobError::Input`] when it cannot be read or holds no video.
 pub fn open(request: &Request) -> Result<Box<dyn Source>, JobError> {
-    if images::is_sequence(&request.input) {
-        return images::open(&request.input, request.sequence_rate).map_err(JobError::Input);
-    }
-    let options = OpenOptions { threads: request.threads, audio: request.audio, ..OpenOptions::default() };
+    let options = OpenOptions {
+        threads: request.threads,
+        audio: request.audio,
+        rate: Some(request.sequence_rate),
+        ..OpenOptions::default()
+    };
     ifr_video::open(&request.input, &options).map_err(JobError::Input)
 }
 
@@ -46,6 +48,7 @@ pub fn run(
             return Err(JobError::Output(e));
         }
     };
+    let mut notices = sink.notices();
     let (to_worker, items) = sync_channel(AHEAD);
     let (to_writer, writes) = sync_channel(AHEAD);
     let (work, read, written) = thread::scope(|scope| {
@@ -60,7 +63,9 @@ pub fn run(
         let written = writer.join().unwrap_or_else(|panic| resume_unwind(panic));
         ((result, state), read, written)
     });
-    let ((result, state), (skipped, read_error), (summary, write_error)) = (work, read, written);
+    let ((result, state), (skipped, source_notices, read_error), (summary, write_error)) =
+        (work, read, written);
+    notices.extend(source_notices);
     let error = match (write_error, result, read_error) {
         (Some(e), _, _) => Some(JobError::Output(e)),
         (None, Err(e), _) => Some(e),
@@ -97,6 +102,7 @@ pub fn run(
         repeated: state.repeated,
         cuts: state.cuts,
         skipped,
+        notices,
         bytes: summary.bytes,
         encoder: summary.encoder,
         elapsed: start.elapsed(),
@@ -104,12 +110,13 @@ pub fn run(
     })
 }
 
-/// The reader thread: hands items on until the end, an error, or until nobody listens. Returns what was skipped.
+/// The reader thread: hands items on until the end, an error, or until nobody listens. Returns what was skipped
+/// and what the source has to say.
 fn read(
     mut source: Box<dyn Source>,
     to: &SyncSender<Item>,
     stop: &AtomicBool,
-) -> (u64, Option<VideoError>) {
+) -> (u64, Vec<String>, Option<VideoError>) {
     let error = loop {
         if stop.load(Ordering::Relaxed) {
             break None;
@@ -124,7 +131,7 @@ fn read(
             Err(e) => break Some(e),
         }
     };
-    (source.skipped(), error)
+    (source.skipped(), source.notices(), error)
 }
 
 enum Write {
@@ -138,7 +145,9 @@ fn write(mut sink: Box<dyn Sink>, from: &Receiver<Write>) -> (Summary, Option<Vi
     let mut error = None;
     while let Ok(item) = from.recv() {
         let done = match item {
-            Write::Frame(frame, pts, duration) => sink.write_frame(&frame, pts, duration).inspect(|()| frames += 1),
+            Write::Frame(frame, pts, duration) => {
+                sink.write_frame(&frame, pts, duration).inspect(|()| frames += 1)
+            }
             Write::Packet(packet) => sink.write_packet(packet),
         };
         if let Err(e) = done {
@@ -283,10 +292,14 @@ impl<'a> Worker<'a> {
                         send(&self.out, Write::Frame(frame, pts, duration))?;
                         report(self.progress, &self.state, self.plan.output_frames, pts);
                         let same_pair = |p: &Planned<Arc<Frame>>| match &p.make {
-                            Make::Between { first: f, second: s, .. } => Arc::ptr_eq(f, &first) && Arc::ptr_eq(s, &second),
+                            Make::Between { first: f, second: s, .. } => {
+                                Arc::ptr_eq(f, &first) && Arc::ptr_eq(s, &second)
+                            }
                             _ => false,
                         };
-                        if let Some(Planned { pts, duration, make: Make::Between { t, .. } }) = rest.next_if(same_pair) {
+                        if let Some(Planned { pts, duration, make: Make::Between { t, .. } }) =
+                            rest.next_if(same_pair)
+                        {
                             next = Some((pts, duration, t));
                         }
                     }

@@ -30,9 +30,11 @@ pub(super) fn estimate(format: PixelFormat, width: usize, height: usize, frames:
 /// Checks that `needed` bytes are free in `folder`. Where the system does not say, there is nothing to check.
 pub(super) fn check(folder: &Path, output: &Path, needed: u64) -> Result<(), JobError> {
     match fs4::available_space(folder) {
-        Ok(free) if free < needed => {
-            Err(JobError::Space { path: output.to_owned(), needed: needed / 1_000_000, free: free / 1_000_000 })
-        }
+        Ok(free) if free < needed => Err(JobError::Space {
+            path: output.to_owned(),
+            needed: needed / 1_000_000,
+            free: free / 1_000_000,
+        }),
         _ => Ok(()),
     }
 }

@@ -38,10 +38,16 @@ impl Target {
         } else if text.contains('%') {
             Self::Pattern(path)
         } else if text.ends_with(['/', '\\']) || path.is_dir() || path.extension().is_none() {
-            Self::Directory { path, partial }
+            Self::directory(path)
         } else {
             Self::File { path, partial }
         }
+    }
+
+    /// A directory of images, whatever its name.
+    pub(super) fn directory(path: PathBuf) -> Self {
+        let partial = naming::partial_directory(&path);
+        Self::Directory { path, partial }
     }
 
     /// The final name.

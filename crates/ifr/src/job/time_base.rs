@@ -22,7 +22,8 @@ pub(super) fn output(
     let fine = u64::from(parts.get()) * u64::from(stretch.parts().1);
     let mut den = u64::from(source.den()) * fine;
     if let Some(rate) = nominal {
-        den = lcm(den, u64::from(rate.num()).checked_mul(fine)?)?;
+        // Twice as fine: the grid's phase may be found to lie between ticks (see `ifr_timeline::Cadence`).
+        den = lcm(den, u64::from(rate.num()).checked_mul(2 * fine)?)?;
     }
     if let Grid::Rate(rate) = grid {
         den = lcm(den, rate.num().into())?;

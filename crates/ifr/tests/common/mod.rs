@@ -30,7 +30,8 @@ pub fn ifr_fails<S: AsRef<std::ffi::OsStr>>(args: &[S], code: i32, needle: &str)
 }
 
 fn run(program: &str, args: &[&str]) -> Vec<u8> {
-    let out = Command::new(program).args(args).output().unwrap_or_else(|e| panic!("{program}: {e} (make setup)"));
+    let out =
+        Command::new(program).args(args).output().unwrap_or_else(|e| panic!("{program}: {e} (make setup)"));
     assert!(out.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&out.stderr));
     out.stdout
 }
@@ -55,17 +56,46 @@ pub fn video(path: &Path) -> Value {
 
 /// Decoded video frames: (PTS in ticks, hash of the samples).
 pub fn frames(path: &Path) -> Vec<(i64, String)> {
-    let out = ffmpeg(&["-i", text(path), "-map", "0:v:0", "-fps_mode", "passthrough", "-enc_time_base", "-1",
-        "-copyts", "-f", "framehash", "-hash", "md5", "-"]);
-    String::from_utf8(out).unwrap().lines().filter(|l| !l.starts_with('#')).map(|line| {
-        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-        (fields[2].parse().unwrap(), fields[5].to_owned())
-    }).collect()
+    let out = ffmpeg(&[
+        "-i",
+        text(path),
+        "-map",
+        "0:v:0",
+        "-fps_mode",
+        "passthrough",
+        "-enc_time_base",
+        "-1",
+        "-copyts",
+        "-f",
+        "framehash",
+        "-hash",
+        "md5",
+        "-",
+    ]);
+    String::from_utf8(out)
+        .unwrap()
+        .lines()
+        .filter(|l| !l.starts_with('#'))
+        .map(|line| {
+            let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+            (fields[2].parse().unwrap(), fields[5].to_owned())
+        })
+        .collect()
 }
 
 /// Presentation times of the video packets in seconds, as ffprobe prints them, in order.
 pub fn times(path: &Path) -> Vec<f64> {
-    let args = ["-v", "error", "-select_streams", "v:0", "-show_entries", "packet=pts_time", "-of", "csv=p=0", text(path)];
+    let args = [
+        "-v",
+        "error",
+        "-select_streams",
+        "v:0",
+        "-show_entries",
+        "packet=pts_time",
+        "-of",
+        "csv=p=0",
+        text(path),
+    ];
     let out = String::from_utf8(run("ffprobe", &args)).unwrap();
     let mut times: Vec<f64> = out.lines().filter_map(|l| l.trim_end_matches(',').parse().ok()).collect();
     times.sort_by(f64::total_cmp);
@@ -74,7 +104,8 @@ pub fn times(path: &Path) -> Vec<f64> {
 
 /// A hash of the packets of the streams that `map` selects.
 pub fn packets(path: &Path, map: &str) -> String {
-    String::from_utf8(ffmpeg(&["-i", text(path), "-map", map, "-c", "copy", "-f", "streamhash", "-"])).unwrap()
+    String::from_utf8(ffmpeg(&["-i", text(path), "-map", map, "-c", "copy", "-f", "streamhash", "-"]))
+        .unwrap()
 }
 
 /// A path as text.
@@ -94,8 +125,10 @@ pub fn shared(path: &str) -> Option<PathBuf> {
 
 /// Names in a folder, sorted.
 pub fn names(dir: &Path) -> Vec<String> {
-    let mut all: Vec<String> =
-        std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let mut all: Vec<String> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
     all.sort();
     all
 }
