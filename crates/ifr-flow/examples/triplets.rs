@@ -1,8 +1,8 @@
 //! Measures the interpolator: PSNR against what the camera saw, and time.
 //!
 //! ```text
-//! triplets [--fast] [--threads N] ppm DIRECTORY
-//! triplets [--fast] [--threads N] clip WIDTH HEIGHT INPUT.yuv TRUTH.rgb
+//! triplets [--fast] [--verbose] [--threads N] ppm DIRECTORY
+//! triplets [--fast] [--verbose] [--threads N] clip WIDTH HEIGHT INPUT.yuv TRUTH.rgb
 //! ```
 //! `ppm`: DIRECTORY/NAME/{first,second,truth}.ppm, 8-bit P6. `clip`: raw 8-bit 4:4:4 planes (BT.601, limited range) of
 //! every second frame of a clip, and raw packed RGB of the frames left out. Prints the mean of the images' RGB PSNR and
@@ -19,12 +19,13 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 fn main() -> Result<()> {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     let mut options = FlowOptions::default();
-    let mut threads = 1;
+    let (mut threads, mut verbose) = (1, false);
     while let Some(flag) = args.first().filter(|a| a.starts_with("--")).cloned() {
         args.remove(0);
         match flag.as_str() {
             "--fast" => options.quality = Quality::Fast,
-            "--threads" => threads = args.remove(0).parse()?,
+            "--verbose" => verbose = true,
+            "--threads" => threads = take(&mut args)?.parse()?,
             _ => return Err(format!("unknown option {flag}").into()),
         }
     }
@@ -40,7 +41,7 @@ fn main() -> Result<()> {
                 let [a, b] = ["first.ppm", "second.ppm"].map(|n| read_ppm(&path.join(n)));
                 let truth = packed(&read_ppm(&path.join("truth.ppm"))?);
                 report.measure(&mut interpolator, &Arc::new(a?), &Arc::new(b?), &truth)?;
-                if std::env::var_os("VERBOSE").is_some() {
+                if verbose {
                     println!("{} {:.2}", path.display(), report.psnr.last().unwrap_or(&0.0));
                 }
             }
@@ -68,6 +69,11 @@ fn main() -> Result<()> {
     }
     report.print();
     Ok(())
+}
+
+/// The value of an option.
+fn take(args: &mut Vec<String>) -> Result<String> {
+    if args.is_empty() { Err("an option lacks its value".into()) } else { Ok(args.remove(0)) }
 }
 
 #[derive(Default)]

@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use crate::kernels::Level;
+use crate::kernels::sample::{Columns, resample_row};
 use crate::plane::BLOCK;
 
 /// A dense motion field: for every pixel of one image, where it lies in another.
@@ -101,9 +103,51 @@ impl FlowField {
         Self { width: self.width, height: self.height, u: times(&self.u), v: times(&self.v) }
     }
 
+    /// The field whose displacement at (x, y) is this one's at (x + `dx`, y + `dy`), the edges repeated.
+    pub(crate) fn shifted(&self, dx: isize, dy: isize) -> Self {
+        let mut out = Self::new(self.width, self.height);
+        let w = self.width;
+        for y in 0..self.height {
+            let start = y.saturating_add_signed(dy).min(self.height - 1) * w;
+            for (to, from) in [(&mut out.u, &self.u), (&mut out.v, &self.v)] {
+                let (to, from) = (&mut to[y * w..(y + 1) * w], &from[start..start + w]);
+                let k = dx.unsigned_abs().min(w);
+                if dx >= 0 {
+                    to[..w - k].copy_from_slice(&from[k..]);
+                    to[w - k..].fill(from[w - 1]);
+                } else {
+                    to[k..].copy_from_slice(&from[..w - k]);
+                    to[..k].fill(from[0]);
+                }
+            }
+        }
+        out
+    }
+
     /// Both channels, to be written.
     pub(crate) fn channels_mut(&mut self) -> (&mut [f32], &mut [f32]) {
         (&mut self.u, &mut self.v)
+    }
+
+    /// Half as fine (sizes rounded up), displacements halved: the mean of 2×2 pixels.
+    pub(crate) fn half(&self) -> Self {
+        let (w, h) = (self.width, self.height);
+        let mut out = Self::new(w.div_ceil(2), h.div_ceil(2));
+        let half = out.width;
+        let Self { u, v, .. } = &mut out;
+        for (to, from) in [(u, &self.u), (v, &self.v)] {
+            to.par_chunks_mut(half * BLOCK).enumerate().for_each(|(block, rows)| {
+                for (i, row) in rows.chunks_exact_mut(half).enumerate() {
+                    let y = 2 * (block * BLOCK + i);
+                    let (a, b) = (&from[y * w..(y + 1) * w], &from[(y + 1).min(h - 1) * w..][..w]);
+                    for ((o, a), b) in row.iter_mut().zip(a.chunks(2)).zip(b.chunks(2)) {
+                        // 1/4 for the mean, 1/2 for the unit; an odd last column counts twice.
+                        *o = 0.125 * ((a[0] + a[a.len() - 1]) + (b[0] + b[b.len() - 1]));
+                    }
+                }
+            });
+        }
+        out
     }
 
     /// Twice as fine: a field of `width` × `height` pixels, displacements doubled.
@@ -132,29 +176,59 @@ impl Grid {
         Self { width, height, step: [0.5; 2], offset: [-0.25; 2] }
     }
 
+    /// Where sample `i` along an axis (0: x, 1: y) lies: two samples of this grid and the fraction between them.
+    fn split(&self, i: usize, axis: usize) -> (usize, usize, f32) {
+        let last = [self.width, self.height][axis].saturating_sub(1);
+        let p = (self.step[axis] * i as f32 + self.offset[axis]).clamp(0.0, last as f32);
+        let whole = p as usize;
+        (whole, (whole + 1).min(last), p - whole as f32)
+    }
+
+    /// Places of the columns of a wanted grid of that width.
+    pub(crate) fn columns(&self, width: usize) -> Columns {
+        Columns::new((0..width).map(|x| {
+            let (i, _, f) = self.split(x, 0);
+            (i, f)
+        }))
+    }
+
+    /// Working memory for [`Grid::row`].
+    pub(crate) fn spare(&self) -> Vec<f32> {
+        vec![0.0; self.width + 1]
+    }
+
+    /// Writes `scale` times row `y` of the wanted grid, interpolated bilinearly from `from` (on this grid). `mixed` comes
+    /// from [`Grid::spare`].
+    pub(crate) fn row(
+        &self,
+        from: &[f32],
+        y: usize,
+        columns: &Columns,
+        scale: f32,
+        mixed: &mut [f32],
+        out: &mut [f32],
+    ) {
+        // The row between two rows of `from`, then sampled along x.
+        let (a, b, f) = self.split(y, 1);
+        let (a, b) = (&from[a * self.width..][..self.width], &from[b * self.width..][..self.width]);
+        for ((m, a), b) in mixed.iter_mut().zip(a).zip(b) {
+            *m = scale * (a + f * (b - a));
+        }
+        // The last sample has itself for a neighbour.
+        mixed[self.width] = mixed[self.width - 1];
+        resample_row(Level::best(), mixed, columns, out);
+    }
+
     /// Writes `scale` times the bilinear interpolation of `from` (on this grid) to `to`, a grid `width` wide.
     pub(crate) fn resample(&self, from: &[f32], width: usize, scale: f32, to: &mut [f32]) {
         if width == 0 || self.width == 0 || self.height == 0 {
             return;
         }
-        let split = |i: usize, axis: usize, size: usize| {
-            let p = (self.step[axis] * i as f32 + self.offset[axis]).clamp(0.0, (size - 1) as f32);
-            let whole = p as usize;
-            (whole, (whole + 1).min(size - 1), p - whole as f32)
-        };
-        let columns: Vec<_> = (0..width).map(|x| split(x, 0, self.width)).collect();
+        let columns = self.columns(width);
         to.par_chunks_mut(width * BLOCK).enumerate().for_each(|(block, rows)| {
-            // The row between two rows of `from`, then sampled along x.
-            let mut mixed = vec![0.0; self.width];
+            let mut mixed = self.spare();
             for (i, row) in rows.chunks_exact_mut(width).enumerate() {
-                let (a, b, f) = split(block * BLOCK + i, 1, self.height);
-                let (a, b) = (&from[a * self.width..][..self.width], &from[b * self.width..][..self.width]);
-                for ((m, a), b) in mixed.iter_mut().zip(a).zip(b) {
-                    *m = scale * (a + f * (b - a));
-                }
-                for (out, &(a, b, f)) in row.iter_mut().zip(&columns) {
-                    *out = mixed[a] + f * (mixed[b] - mixed[a]);
-                }
+                self.row(from, block * BLOCK + i, &columns, scale, &mut mixed, row);
             }
         });
     }

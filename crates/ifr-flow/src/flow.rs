@@ -2,12 +2,13 @@
 
 use thiserror::Error;
 
+use crate::candidates::Candidates;
 use crate::estimate::{Pyramid, estimate};
-use crate::field::FlowField;
+use crate::field::{FlowField, Grid};
 use crate::kernels::Level;
 use crate::params::{Params, Quality};
 use crate::plane::Plane;
-use crate::project::{Motion, Source, project};
+use crate::project::{Source, project};
 use crate::refine::refine_field;
 
 /// Why no flow could be computed.
@@ -38,7 +39,7 @@ fn check(first: &Plane, second: &Plane) -> Result<(), FlowError> {
 
 /// The pictures and the flows both ways of a pair.
 pub(crate) struct Both {
-    /// The level of the pyramid the flows are on.
+    /// The level of the pyramid the flows are brought to.
     finest: usize,
     sources: [Source; 2],
 }
@@ -48,21 +49,45 @@ impl Both {
         let finest = a.level(params.flow.finest);
         let (f, g) =
             rayon::join(|| estimate(level, a, b, &params.flow), || estimate(level, b, a, &params.flow));
+        // Where they go is decided on a coarser level: it costs a quarter and errs no more.
+        let coarser = params.project.saturating_sub(finest).min(a.levels.len() - 1 - finest);
+        let [f, g] = [f, g].map(|f| (0..coarser).fold(f, |f, _| f.half()));
+        let finest = finest + coarser;
         let (la, lb) = (&a.levels[finest], &b.levels[finest]);
         let (forward, backward) =
             rayon::join(|| Source::new(f.clone(), &g, la, lb), || Source::new(g.clone(), &f, lb, la));
         Self { finest, sources: [forward, backward] }
     }
 
-    /// Motion at `t`, in full size.
-    pub(crate) fn motion(&self, level: Level, [a, b]: [&Pyramid; 2], params: &Params, t: f32) -> Motion {
-        let mut motion = project(&self.sources[0], &self.sources[1], t);
+    /// Candidate motions at `t`.
+    pub(crate) fn candidates(
+        &self,
+        level: Level,
+        [a, b]: [&Pyramid; 2],
+        params: &Params,
+        t: f32,
+    ) -> Candidates {
+        let motion = project(&self.sources[0], &self.sources[1], t);
+        let l = self.finest;
+        Candidates::new(level, [&a.levels[l], &b.levels[l]], l, t, motion, params.several)
+    }
+
+    /// The likeliest motion at `t`, in full size.
+    fn motion(&self, level: Level, [a, b]: [&Pyramid; 2], params: &Params, t: f32) -> FlowField {
+        let motion = project(&self.sources[0], &self.sources[1], t);
+        let mut field = motion.field();
+        let mut trust = motion.trust;
         for l in (0..self.finest).rev() {
             let (a, b) = (&a.levels[l], &b.levels[l]);
-            motion = motion.double(a.width(), a.height());
-            refine_field(level, [a, b], t, &params.instant, &motion.trust, &mut motion.field);
+            let (w, h) = (a.width(), a.height());
+            let grid = Grid::halves(field.width(), field.height());
+            let mut fine = vec![0.0; w * h];
+            grid.resample(&trust, w, 1.0, &mut fine);
+            trust = fine;
+            field = field.double(w, h);
+            refine_field(level, [a, b], t, &params.flow.terms, &trust, &mut field);
         }
-        motion
+        field
     }
 }
 
@@ -82,7 +107,7 @@ pub fn flow(first: &Plane, second: &Plane, quality: Quality) -> Result<FlowField
     for l in (0..a.level(params.flow.finest)).rev() {
         let (a, b) = (&a.levels[l], &b.levels[l]);
         field = field.double(a.width(), a.height());
-        refine_field(level, [a, b], 0.0, &params.instant, &[], &mut field);
+        refine_field(level, [a, b], 0.0, &params.flow.terms, &[], &mut field);
     }
     Ok(field)
 }
@@ -104,6 +129,6 @@ pub fn flow_at(first: &Plane, second: &Plane, t: f32, quality: Quality) -> Resul
     let params = quality.params();
     let (a, b) = rayon::join(|| Pyramid::new(first.clone()), || Pyramid::new(second.clone()));
     let pyramids = [&a, &b];
-    let field = Both::new(level, pyramids, &params).motion(level, pyramids, &params, t).field;
+    let field = Both::new(level, pyramids, &params).motion(level, pyramids, &params, t);
     Ok([field.scaled(-t), field.scaled(1.0 - t)])
 }

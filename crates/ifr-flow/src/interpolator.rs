@@ -105,8 +105,8 @@ impl Pair for FlowPair<'_> {
         let FlowInterpolator { options, params, level, .. } = self.interpolator;
         let [first, second] = self.pictures.each_ref().map(|p| &**p);
         on(options.pool.as_ref(), || {
-            let motion = self.flows.motion(*level, [&first.luma, &second.luma], params, t);
-            render(*level, &self.like, [first, second], t, &motion)
+            let candidates = self.flows.candidates(*level, [&first.luma, &second.luma], params, t);
+            render(*level, &self.like, [first, second], t, &candidates)
         })
         .map_err(|e| InterpolateError::Engine(Box::new(e)))
     }

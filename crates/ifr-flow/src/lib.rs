@@ -2,7 +2,7 @@
 //!
 //! * [`FlowInterpolator`] makes in-between frames of any [`Frame`](ifr_frame::Frame) behind the trait
 //!   [`Interpolate`](ifr_frame::Interpolate).
-//! * [`flow`] is the flow from one luma [`Plane`] to another, [`flow_at`] the flows from an instant between them to both.
+//! * [`flow()`] is the flow from one luma [`Plane`] to another, [`flow_at`] the flows from an instant between them to both.
 //! * [`read_flo`] and [`write_flo`] exchange [`FlowField`]s as Middlebury `.flo` files, [`colour_flow`] paints them.
 //!
 //! The flow is estimated coarse to fine. On every level a dense inverse search of small patches (Kroeger et al., ECCV 2016)
@@ -24,6 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod candidates;
 mod estimate;
 mod field;
 mod flo;

@@ -3,11 +3,12 @@
 use ifr_frame::{ColorModel, Frame, FrameError, PixelFormat, Samples};
 use rayon::prelude::*;
 
+use crate::candidates::Candidates;
 use crate::estimate::Pyramid;
+use crate::field::Grid;
 use crate::kernels::Level;
-use crate::kernels::blend::{MotionRow, blend_row, codes_u8, codes_u16};
+use crate::kernels::blend::{Candidates as Rows, blend_rows, codes_u8, codes_u16};
 use crate::plane::{BLOCK, Plane};
-use crate::project::Motion;
 
 /// A frame prepared for estimation and warping.
 #[derive(Clone, Debug)]
@@ -72,64 +73,112 @@ impl Picture {
     }
 }
 
-/// The frame at `t` between two pictures of `like`'s kind, along `motion` (of full size).
+/// A sample type of frames.
+trait Code: Copy + Default + Send {
+    /// Rounds values in 8-bit codes to codes of the format.
+    fn round(level: Level, format: PixelFormat, values: &[f32], out: &mut [Self]);
+}
+
+impl Code for u8 {
+    fn round(level: Level, _: PixelFormat, values: &[f32], out: &mut [Self]) {
+        codes_u8(level, values, out);
+    }
+}
+
+impl Code for u16 {
+    fn round(level: Level, format: PixelFormat, values: &[f32], out: &mut [Self]) {
+        codes_u16(level, values, scale(format), format.max_code(), out);
+    }
+}
+
+/// The frame at `t` between two pictures of `like`'s kind, along the candidate motions.
 pub(crate) fn render(
+    level: Level,
+    like: &Frame,
+    pictures: [&Picture; 2],
+    t: f32,
+    candidates: &Candidates,
+) -> Result<Frame, FrameError> {
+    let format = like.format();
+    let mut planes = vec![Samples::U8(Vec::new()); format.planes()];
+    // Planes of one geometry share the motion of each row: luma (and alpha, and RGB) first, then subsampled chroma.
+    let (full, sub): (Vec<_>, Vec<_>) = (0..format.planes()).partition(|&n| format.log2_step(n) == (0, 0));
+    for numbers in [full, sub] {
+        if numbers.is_empty() {
+            continue;
+        }
+        if format.depth == 8 {
+            for (n, samples) in
+                numbers.iter().zip(group::<u8>(level, like, pictures, t, candidates, &numbers))
+            {
+                planes[*n] = Samples::U8(samples);
+            }
+        } else {
+            for (n, samples) in
+                numbers.iter().zip(group::<u16>(level, like, pictures, t, candidates, &numbers))
+            {
+                planes[*n] = Samples::U16(samples);
+            }
+        }
+    }
+    Frame::new(format, like.width(), like.height(), planes, like.color())
+}
+
+/// The planes `numbers`, which have one geometry.
+fn group<T: Code>(
     level: Level,
     like: &Frame,
     [first, second]: [&Picture; 2],
     t: f32,
-    motion: &Motion,
-) -> Result<Frame, FrameError> {
+    candidates: &Candidates,
+    numbers: &[usize],
+) -> Vec<Vec<T>> {
     let format = like.format();
-    let mut subsampled: Option<((u8, u8), Motion)> = None;
-    let mut planes = Vec::with_capacity(format.planes());
-    for number in 0..format.planes() {
-        let (w, h) = format.plane_size(number, like.width(), like.height());
-        let log2 = format.log2_step(number);
-        let here = if log2 == (0, 0) {
-            motion
-        } else {
-            let step = (1usize << log2.0, 1usize << log2.1);
-            let offset = like.color().siting.offset(step.0, step.1);
-            &subsampled
-                .get_or_insert_with(|| {
-                    (log2, motion.subsampled(w, h, [step.0 as f32, step.1 as f32], [offset.0, offset.1]))
-                })
-                .1
-        };
-        let (a, b) = (first.plane(format, number), second.plane(format, number));
-        let row = |y: usize, spare: &mut [f32], out: &mut [f32]| {
-            let range = y * w..(y + 1) * w;
-            let motion = MotionRow {
-                u: &here.field.u()[range.clone()],
-                v: &here.field.v()[range.clone()],
-                share: &here.share[range],
-            };
-            blend_row(level, a, b, y, t, motion, spare, out);
-        };
-        let buffers = || (vec![0.0; w], vec![0.0; w]);
-        planes.push(if format.depth == 8 {
-            let mut samples = vec![0u8; w * h];
-            samples.par_chunks_mut(w * BLOCK).enumerate().for_each(|(block, rows)| {
-                let (mut spare, mut out) = buffers();
-                for (i, codes) in rows.chunks_exact_mut(w).enumerate() {
-                    row(block * BLOCK + i, &mut spare, &mut out);
-                    codes_u8(level, &out, codes);
-                }
-            });
-            Samples::U8(samples)
-        } else {
-            let (scale, max) = (scale(format), format.max_code());
-            let mut samples = vec![0u16; w * h];
-            samples.par_chunks_mut(w * BLOCK).enumerate().for_each(|(block, rows)| {
-                let (mut spare, mut out) = buffers();
-                for (i, codes) in rows.chunks_exact_mut(w).enumerate() {
-                    row(block * BLOCK + i, &mut spare, &mut out);
-                    codes_u16(level, &out, scale, max, codes);
-                }
-            });
-            Samples::U16(samples)
-        });
+    let (w, h) = format.plane_size(numbers[0], like.width(), like.height());
+    let log2 = format.log2_step(numbers[0]);
+    let step = (1usize << log2.0, 1usize << log2.1);
+    let offset = if step == (1, 1) { (0.0, 0.0) } else { like.color().siting.offset(step.0, step.1) };
+    // Sample x of the plane is at step·x + offset of the full-size picture, of whose pixels `unit` make one of the level.
+    let unit = (1usize << candidates.level) as f32;
+    let (width, height) = (candidates.fields[0].width(), candidates.fields[0].height());
+    let step = [step.0 as f32, step.1 as f32];
+    let grid = Grid {
+        width,
+        height,
+        step: step.map(|s| s / unit),
+        offset: [offset.0, offset.1].map(|o| (o + 0.5) / unit - 0.5),
+    };
+    let columns = grid.columns(w);
+    let pairs: Vec<_> = numbers.iter().map(|&n| [first.plane(format, n), second.plane(format, n)]).collect();
+
+    let mut samples = vec![vec![T::default(); w * h]; numbers.len()];
+    let mut blocks: Vec<Vec<&mut [T]>> = (0..h.div_ceil(BLOCK)).map(|_| Vec::new()).collect();
+    for plane in &mut samples {
+        for (block, rows) in blocks.iter_mut().zip(plane.chunks_mut(w * BLOCK)) {
+            block.push(rows);
+        }
     }
-    Frame::new(format, like.width(), like.height(), planes, like.color())
+    let count = candidates.fields.len();
+    blocks.into_par_iter().enumerate().for_each(|(block, mut planes)| {
+        let mut mixed = grid.spare();
+        let mut share = vec![0.0; w];
+        let [mut u, mut v, mut weight] = [(); 3].map(|()| vec![0.0; w * count]);
+        let mut out = vec![0.0; w * planes.len()];
+        for i in 0..planes[0].len() / w {
+            let y = block * BLOCK + i;
+            for (k, (field, weights)) in candidates.fields.iter().zip(&candidates.weights).enumerate() {
+                let row = k * w..(k + 1) * w;
+                grid.row(field.u(), y, &columns, unit / step[0], &mut mixed, &mut u[row.clone()]);
+                grid.row(field.v(), y, &columns, unit / step[1], &mut mixed, &mut v[row.clone()]);
+                grid.row(weights, y, &columns, 1.0, &mut mixed, &mut weight[row]);
+            }
+            grid.row(&candidates.share, y, &columns, 1.0, &mut mixed, &mut share);
+            let rows = Rows { u: &u, v: &v, weight: &weight, share: &share };
+            blend_rows(level, &pairs, y, t, rows, &mut out);
+            for (plane, values) in planes.iter_mut().zip(out.chunks_exact(w)) {
+                T::round(level, format, values, &mut plane[i * w..(i + 1) * w]);
+            }
+        }
+    });
+    samples
 }

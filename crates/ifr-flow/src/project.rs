@@ -2,14 +2,14 @@
 
 use rayon::prelude::*;
 
-use crate::field::{FlowField, Grid};
+use crate::field::FlowField;
 use crate::plane::{BLOCK, Plane};
 
 /// Motion seen from an instant, and which of the frames shows what is there.
 #[derive(Clone, Debug)]
 pub(crate) struct Motion {
-    /// Motion from time 0 to time 1 through every pixel of the instant.
-    pub(crate) field: FlowField,
+    /// Motion from time 0 to time 1 through every pixel of the instant: led by the first frame's flow, by the second's.
+    pub(crate) led: [FlowField; 2],
     /// Share of the first frame, 0 ..= 1.
     pub(crate) share: Vec<f32>,
     /// How far both frames show it, 0 ..= 1.
@@ -96,6 +96,12 @@ impl Tap {
     }
 }
 
+/// Weight of the other frame's flow in the motion led by one frame's: it fills what nothing of that frame reaches.
+const OTHER: f32 = 0.01;
+/// Added to the visibility in both frames: hidden places are recognised with doubt, and a blend errs less than the wrong
+/// frame alone.
+const SOFT: f32 = 2.0;
+
 /// Sums that pixels arriving at one place leave there.
 #[derive(Clone, Copy, Default)]
 struct Sum {
@@ -151,64 +157,49 @@ fn splat(source: &Source, reach: f32, sign: f32) -> Vec<Sum> {
 pub(crate) fn project(forward: &Source, backward: &Source, t: f32) -> Motion {
     let (w, h) = (forward.field.width(), forward.field.height());
     let (a, b) = rayon::join(|| splat(forward, t, 1.0), || splat(backward, 1.0 - t, -1.0));
-    let mut field = FlowField::new(w, h);
+    let mut led = [FlowField::new(w, h), FlowField::new(w, h)];
     let (mut share, mut trust) = (vec![0.0; w * h], vec![0.0; w * h]);
-    let (u, v) = field.channels_mut();
+    let [(u0, v0), (u1, v1)] = led.each_mut().map(FlowField::channels_mut);
     let n = w * BLOCK;
-    let rows = u
-        .par_chunks_mut(n)
-        .zip(v.par_chunks_mut(n))
-        .zip(share.par_chunks_mut(n))
-        .zip(trust.par_chunks_mut(n));
-    rows.enumerate().for_each(|(block, (((u, v), share), trust))| {
-        for i in 0..u.len() {
+    let first = u0.par_chunks_mut(n).zip(v0.par_chunks_mut(n));
+    let second = u1.par_chunks_mut(n).zip(v1.par_chunks_mut(n));
+    let masks = share.par_chunks_mut(n).zip(trust.par_chunks_mut(n));
+    first.zip(second).zip(masks).enumerate().for_each(|(block, (((u0, v0), (u1, v1)), (share, trust)))| {
+        for i in 0..u0.len() {
             let k = block * n + i;
             let (a, b) = (a[k], b[k]);
             // Where nothing arrives, the motion of the pixels at the same place.
             let rest = 1e-3;
             let (ru, rv) = (
-                0.5 * (forward.field.u()[k] - backward.field.u()[k]),
-                0.5 * (forward.field.v()[k] - backward.field.v()[k]),
+                0.5 * rest * (forward.field.u()[k] - backward.field.u()[k]),
+                0.5 * rest * (forward.field.v()[k] - backward.field.v()[k]),
             );
-            let sum = 1.0 / (a.weight + b.weight + rest);
-            u[i] = (a.u + b.u + rest * ru) * sum;
-            v[i] = (a.v + b.v + rest * rv) * sum;
+            let mix = |fa: f32, fb: f32| {
+                let sum = 1.0 / (fa * a.weight + fb * b.weight + rest);
+                ((fa * a.u + fb * b.u + ru) * sum, (fa * a.v + fb * b.v + rv) * sum)
+            };
+            (u0[i], v0[i]) = mix(1.0, OTHER);
+            (u1[i], v1[i]) = mix(OTHER, 1.0);
             let both = (0.5 * (a.both + b.both)).min(1.0);
             // What only one frame shows counts as far as nothing that both show covers it.
             let first = a.only.min(1.0) * (1.0 - both);
             let second = b.only.min(1.0) * (1.0 - both);
-            let (first, second) = ((1.0 - t) * (both + first + 0.01), t * (both + second + 0.01));
+            let (first, second) = ((1.0 - t) * (both + first + SOFT), t * (both + second + SOFT));
             share[i] = first / (first + second);
             trust[i] = both;
         }
     });
-    Motion { field, share, trust }
+    Motion { led, share, trust }
 }
 
 impl Motion {
-    /// Twice as fine: `width` × `height`.
-    pub(crate) fn double(&self, width: usize, height: usize) -> Self {
-        let grid = Grid::halves(self.field.width(), self.field.height());
-        let fine = |p: &[f32]| {
-            let mut out = vec![0.0; width * height];
-            grid.resample(p, width, 1.0, &mut out);
-            out
-        };
-        Self { field: self.field.double(width, height), share: fine(&self.share), trust: fine(&self.trust) }
-    }
-
-    /// On the grid of a subsampled plane of `width` × `height` whose samples are `step` pixels apart, the first at `offset`.
-    pub(crate) fn subsampled(&self, width: usize, height: usize, step: [f32; 2], offset: [f32; 2]) -> Self {
-        let grid = Grid { width: self.field.width(), height: self.field.height(), step, offset };
-        let coarse = |p: &[f32], scale: f32| {
-            let mut out = vec![0.0; width * height];
-            grid.resample(p, width, scale, &mut out);
-            out
-        };
-        let mut field = FlowField::new(width, height);
-        let (u, v) = field.channels_mut();
-        grid.resample(self.field.u(), width, 1.0 / step[0], u);
-        grid.resample(self.field.v(), width, 1.0 / step[1], v);
-        Self { field, share: coarse(&self.share, 1.0), trust: coarse(&self.trust, 1.0) }
+    /// The mean of both motions.
+    pub(crate) fn field(&self) -> FlowField {
+        let mut out = self.led[0].clone();
+        let (u, v) = out.channels_mut();
+        for (a, b) in u.iter_mut().zip(self.led[1].u()).chain(v.iter_mut().zip(self.led[1].v())) {
+            *a = 0.5 * (*a + b);
+        }
+        out
     }
 }

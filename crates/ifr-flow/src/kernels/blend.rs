@@ -1,27 +1,42 @@
-//! Warping both frames to an instant and blending them.
+//! Warping both frames to an instant along several candidate motions and blending what they show.
 
 use super::{sample::warp_row_body, versions};
 use crate::plane::Plane;
 
-/// Motion at one row of the wanted frame.
+/// Most candidate motions of a pixel.
+pub(crate) const MOST: usize = 8;
+/// Samples blended together; candidates that agree within a chunk are warped once.
+const CHUNK: usize = 32;
+/// Samples by which candidates may differ in a chunk and still count as one.
+const SAME: f32 = 0.6;
+
+/// A candidate that weighs less than this part of the heaviest one everywhere in a chunk is left out.
+const SLIGHT: f32 = 0.08;
+
+/// Candidate motions along one row of the wanted frame.
 #[derive(Clone, Copy)]
-pub(crate) struct MotionRow<'a> {
-    /// Motion from time 0 to time 1 in samples of the plane: right, down.
+pub(crate) struct Candidates<'a> {
+    /// Motion from time 0 to time 1 in samples of the plane, right and down: one row per candidate, one after another.
     pub(crate) u: &'a [f32],
     pub(crate) v: &'a [f32],
-    /// Share of the first frame, 0 ..= 1.
+    /// Weight of each candidate, laid out likewise; the sum over the candidates need not be 1.
+    pub(crate) weight: &'a [f32],
+    /// Share of the first frame, 0 ..= 1, one row.
     pub(crate) share: &'a [f32],
 }
 
 versions! {
-    /// `out` = row `y` of the frame at `t`, in the units of the planes. `spare` has the length of `out`.
-    fn blend_row = blend_row_body(
-        first: &Plane, second: &Plane, y: usize, t: f32, motion: MotionRow<'_>, spare: &mut [f32], out: &mut [f32],
-    )
+    /// `out` = row `y` at the time `t` of every pair of planes (of one size), one row after another, in their units.
+    fn blend_rows = blend_rows_body(pairs: &[[&Plane; 2]], y: usize, t: f32, candidates: Candidates<'_>, out: &mut [f32])
 }
 
 versions! {
-    /// Rounds `values` times `scale` to codes of at most `max`.
+    /// `out` = squared difference between what both planes show at row `y` and time `t` along a motion.
+    fn difference_row = difference_row_body(pair: [&Plane; 2], y: usize, t: f32, u: &[f32], v: &[f32], out: &mut [f32])
+}
+
+versions! {
+    /// Rounds `values` (in codes) to 8-bit codes.
     fn codes_u8 = codes_u8_body(values: &[f32], out: &mut [u8])
 }
 
@@ -31,19 +46,109 @@ versions! {
 }
 
 #[inline(always)]
-fn blend_row_body(
-    first: &Plane,
-    second: &Plane,
-    y: usize,
-    t: f32,
-    motion: MotionRow<'_>,
-    spare: &mut [f32],
-    out: &mut [f32],
-) {
-    warp_row_body(first, 0, y, -t, motion.u, motion.v, out);
-    warp_row_body(second, 0, y, 1.0 - t, motion.u, motion.v, spare);
-    for ((out, b), share) in out.iter_mut().zip(&*spare).zip(motion.share) {
-        *out = b + share * (*out - b);
+fn difference_row_body(pair: [&Plane; 2], y: usize, t: f32, u: &[f32], v: &[f32], out: &mut [f32]) {
+    let mut other = [0.0f32; CHUNK];
+    for x in (0..out.len()).step_by(CHUNK) {
+        let n = CHUNK.min(out.len() - x);
+        let out = &mut out[x..x + n];
+        warp_row_body(pair[0], x, y, -t, &u[x..x + n], &v[x..x + n], out);
+        warp_row_body(pair[1], x, y, 1.0 - t, &u[x..x + n], &v[x..x + n], &mut other[..n]);
+        for (o, b) in out.iter_mut().zip(&other) {
+            *o = (*o - b) * (*o - b);
+        }
+    }
+}
+
+/// 1 inside 0 ..= `last`, falling to 0 over the next sample outside.
+#[inline(always)]
+fn inside(p: f32, last: f32) -> f32 {
+    (1.0 + p).min(1.0 + last - p).clamp(0.0, 1.0)
+}
+
+#[inline(always)]
+fn blend_rows_body(pairs: &[[&Plane; 2]], y: usize, t: f32, c: Candidates<'_>, out: &mut [f32]) {
+    let w = c.share.len();
+    let count = (c.u.len() / w.max(1)).min(MOST);
+    let Some([like, _]) = pairs.first() else { return };
+    let (right, bottom) = (like.width() as f32 - 1.0, like.height() as f32 - 1.0);
+    for x in (0..w).step_by(CHUNK) {
+        let n = CHUNK.min(w - x);
+        // The candidates that differ, with the weights of those that do not.
+        let mut kept = [0usize; MOST];
+        let mut weight = [[0.0f32; CHUNK]; MOST];
+        let mut different = 0;
+        for k in 0..count {
+            let (u, v) = (&c.u[k * w + x..k * w + x + n], &c.v[k * w + x..k * w + x + n]);
+            let mut into = different;
+            for j in 0..different {
+                let o = kept[j] * w + x;
+                let (ou, ov) = (&c.u[o..o + n], &c.v[o..o + n]);
+                let mut far = false;
+                for i in 0..n {
+                    far |= (u[i] - ou[i]).abs() + (v[i] - ov[i]).abs() > SAME;
+                }
+                if !far {
+                    into = j;
+                    break;
+                }
+            }
+            if into == different {
+                kept[into] = k;
+                different += 1;
+            }
+            for (a, b) in weight[into].iter_mut().zip(&c.weight[k * w + x..k * w + x + n]) {
+                *a += b;
+            }
+        }
+        let mut total = [0.0f32; CHUNK];
+        let mut peak = 0.0f32;
+        let mut peaks = [0.0f32; MOST];
+        for (row, own) in weight[..different].iter().zip(&mut peaks) {
+            for i in 0..CHUNK {
+                *own = own.max(row[i]);
+            }
+            peak = peak.max(*own);
+        }
+        for (row, own) in weight[..different].iter().zip(&peaks) {
+            if *own >= SLIGHT * peak {
+                for i in 0..CHUNK {
+                    total[i] += row[i];
+                }
+            }
+        }
+        let (mut a, mut b, mut share) = ([0.0f32; CHUNK], [0.0f32; CHUNK], [0.0f32; CHUNK]);
+        for p in 0..pairs.len() {
+            out[p * w + x..p * w + x + n].fill(0.0);
+        }
+        for ((row, &k), own) in weight[..different].iter().zip(&kept).zip(&peaks) {
+            if *own < SLIGHT * peak {
+                continue;
+            }
+            let (u, v) = (&c.u[k * w + x..k * w + x + n], &c.v[k * w + x..k * w + x + n]);
+            let (prior, share) = (&c.share[x..x + n], &mut share[..n]);
+            for i in 0..n {
+                // What moves in or out over the edge is taken from the frame that has it.
+                let (px, py) = ((x + i) as f32, y as f32);
+                let first = inside(px - t * u[i], right) * inside(py - t * v[i], bottom);
+                let second = inside(px + (1.0 - t) * u[i], right) * inside(py + (1.0 - t) * v[i], bottom);
+                let s = prior[i];
+                let (first, second) = (s * (first + 1e-3), (1.0 - s) * (second + 1e-3));
+                share[i] = first / (first + second).max(1e-9);
+            }
+            for (p, [first, second]) in pairs.iter().enumerate() {
+                warp_row_body(first, x, y, -t, u, v, &mut a[..n]);
+                warp_row_body(second, x, y, 1.0 - t, u, v, &mut b[..n]);
+                let out = &mut out[p * w + x..p * w + x + n];
+                for i in 0..n {
+                    out[i] += row[i] * (b[i] + share[i] * (a[i] - b[i]));
+                }
+            }
+        }
+        for p in 0..pairs.len() {
+            for (o, t) in out[p * w + x..p * w + x + n].iter_mut().zip(&total) {
+                *o /= t;
+            }
+        }
     }
 }
 

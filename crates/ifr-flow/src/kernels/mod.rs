@@ -7,6 +7,10 @@
 //!
 //! This module and its children are the only places of the crate with `unsafe` code.
 #![allow(unsafe_code)]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "an index that walks several arrays in step is what vectorises best"
+)]
 
 pub(crate) mod blend;
 pub(crate) mod patch;
@@ -90,3 +94,6 @@ macro_rules! versions {
     };
 }
 pub(crate) use versions;
+
+#[cfg(test)]
+mod tests;

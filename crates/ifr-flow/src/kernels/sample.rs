@@ -1,4 +1,4 @@
-//! Bicubic sampling of a plane at displaced positions (backward warping).
+//! Bicubic sampling of a plane at displaced positions (backward warping) and linear sampling of a row.
 
 use super::versions;
 use crate::plane::{PAD, Plane};
@@ -7,9 +7,37 @@ use crate::plane::{PAD, Plane};
 const OUT: f32 = PAD as f32 - 4.0;
 
 versions! {
-    /// `out[i]` = `plane` at (`x` + i + `scale`·`u[i]`, `y` + `scale`·`v[i]`), bicubic (Catmull-Rom), with the edges
-    /// repeated. All slices have the length of `out`.
-    fn warp_row = warp_row_body(plane: &Plane, x: usize, y: usize, scale: f32, u: &[f32], v: &[f32], out: &mut [f32])
+    /// `out[i]` = the linear interpolation between `from[i's column]` and the sample after it. `from` must have one sample
+    /// more than the greatest of the columns' places.
+    fn resample_row = resample_row_body(from: &[f32], columns: &Columns, out: &mut [f32])
+}
+
+/// Places of wanted samples along a row.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    index: Vec<u32>,
+    fraction: Vec<f32>,
+    /// Samples that a row must have.
+    need: usize,
+}
+
+impl Columns {
+    /// Places given by the index of the sample before and the fraction behind it.
+    pub(crate) fn new(places: impl Iterator<Item = (usize, f32)>) -> Self {
+        let (index, fraction): (Vec<u32>, Vec<f32>) = places.map(|(i, f)| (i as u32, f)).unzip();
+        let need = index.iter().max().map_or(0, |&i| i as usize + 2);
+        Self { index, fraction, need }
+    }
+}
+
+#[inline(always)]
+fn resample_row_body(from: &[f32], columns: &Columns, out: &mut [f32]) {
+    assert!(from.len() >= columns.need, "a row of {} samples, {} needed", from.len(), columns.need);
+    for ((out, &i), &f) in out.iter_mut().zip(&columns.index).zip(&columns.fraction) {
+        // SAFETY: every index is at most `need` - 2, and `from` has `need` samples.
+        let (a, b) = unsafe { (*from.get_unchecked(i as usize), *from.get_unchecked(i as usize + 1)) };
+        *out = a + f * (b - a);
+    }
 }
 
 /// Weights of the four taps at `f` behind the second (0 ≤ f < 1): Keys' kernel with a = −0.5, exact for quadratics.
@@ -22,6 +50,8 @@ fn taps(f: f32) -> [f32; 4] {
 /// Positions handled together: weights and indices of a chunk are computed in vectors, then used one by one.
 const CHUNK: usize = 32;
 
+/// `out[i]` = `plane` at (`x` + i + `scale`·`u[i]`, `y` + `scale`·`v[i]`), bicubic (Catmull-Rom), with the edges repeated. All
+/// slices have the length of `out`. A part of other kernels.
 #[inline(always)]
 pub(super) fn warp_row_body(
     plane: &Plane,
@@ -55,21 +85,26 @@ pub(super) fn warp_row_body(
                 wy[k][i] = ty[k];
             }
         }
-        for (i, out) in out.iter_mut().enumerate() {
+        // Down each column first, one position at a time; then across, all positions at once.
+        let mut column = [[0.0f32; 4]; CHUNK];
+        for i in 0..n {
             let s = start[i] as usize;
-            let mut column = [0.0f32; 4];
             for k in 0..4 {
                 debug_assert!(s + k * stride + 4 <= data.len());
                 // SAFETY: the position lies within 4 samples of the border's outer edge, so that the four samples from
                 // one left of it, on the rows from one above to two below it, are all in `data`.
                 let row = unsafe { data.as_ptr().add(s + k * stride).cast::<[f32; 4]>().read_unaligned() };
                 for c in 0..4 {
-                    column[c] += wy[k][i] * row[c];
+                    column[i][c] += wy[k][i] * row[c];
                 }
             }
-            *out =
-                (wx[0][i] * column[0] + wx[1][i] * column[1]) + (wx[2][i] * column[2] + wx[3][i] * column[3]);
         }
+        let mut across = [0.0f32; CHUNK];
+        for i in 0..CHUNK {
+            let c = column[i];
+            across[i] = (wx[0][i] * c[0] + wx[1][i] * c[1]) + (wx[2][i] * c[2] + wx[3][i] * c[3]);
+        }
+        out.copy_from_slice(&across[..n]);
         x += n;
     }
 }

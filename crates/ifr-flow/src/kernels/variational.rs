@@ -22,8 +22,6 @@ pub(crate) struct Terms {
     pub(crate) warps: usize,
     /// Relaxation sweeps per warp.
     pub(crate) sweeps: usize,
-    /// Contrast (codes per pixel) at which an edge of the image halves smoothness across it.
-    pub(crate) edge: f32,
 }
 
 /// Over-relaxation factor; between 1.5 and 1.9 the figures hardly differ.
@@ -53,6 +51,7 @@ pub(crate) struct Tile<'a> {
 /// chequerboard's half planes one sample, and one row above and below.
 #[derive(Default)]
 pub(crate) struct Scratch {
+    size: [usize; 2],
     u0: Vec<f32>,
     v0: Vec<f32>,
     /// The flow: input and result, row by row, [`Scratch::stride`] apart, starting at column 2.
@@ -80,6 +79,10 @@ struct Board {
 impl Scratch {
     /// Makes room for a tile of `w` × `h`.
     pub(crate) fn resize(&mut self, w: usize, h: usize) {
+        if self.size == [w, h] {
+            return; // the boards' margins are zero still
+        }
+        self.size = [w, h];
         let n = Self::stride(w) * h;
         for p in [
             &mut self.u0,
@@ -206,12 +209,11 @@ fn gradients(tile: &Tile<'_>, s: &mut Scratch) {
     }
 }
 
-/// Diffusivity of every sample, from the flow's gradient and, where asked for, the image's.
+/// Diffusivity of every sample, from the flow's gradient.
 #[inline(always)]
 fn smoothness(tile: &Tile<'_>, terms: &Terms, s: &mut Scratch) {
     let [_, _, w, h] = tile.rect;
     let n = Scratch::stride(w);
-    let edge = if terms.edge > 0.0 { 1.0 / (terms.edge * terms.edge) } else { 0.0 };
     for i in 0..h {
         let o = i * n;
         let [_, b, c, _] = around(i, h, n);
@@ -220,14 +222,12 @@ fn smoothness(tile: &Tile<'_>, terms: &Terms, s: &mut Scratch) {
         let (u, v) = (&s.u[o + 1..o + 3 + w], &s.v[o + 1..o + 3 + w]);
         let (ub, uc) = (&s.u[b + 2..b + 2 + w], &s.u[c + 2..c + 2 + w]);
         let (vb, vc) = (&s.v[b + 2..b + 2 + w], &s.v[c + 2..c + 2 + w]);
-        let (dx, dy) = (&s.dx[o + 2..o + 2 + w], &s.dy[o + 2..o + 2 + w]);
         let out = &mut s.smooth[o + 2..o + 2 + w];
         for j in 0..w {
             let (ux, uy) = (u[j + 2] - u[j], uc[j] - ub[j]);
             let (vx, vy) = (v[j + 2] - v[j], vc[j] - vb[j]);
             let g = 0.25 * ((ux * ux + uy * uy) + (vx * vx + vy * vy));
-            let c = 1.0 + edge * (dx[j] * dx[j] + dy[j] * dy[j]);
-            out[j] = terms.alpha / ((g + EPS_SMOOTH).sqrt() * c);
+            out[j] = terms.alpha / (g + EPS_SMOOTH).sqrt();
         }
     }
 }
