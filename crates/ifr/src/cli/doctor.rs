@@ -18,11 +18,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let features = cpu_features();
     let threads = Device::cpu().threads();
-    let ffmpeg = ifr::video::ffmpeg_version();
-    let encoders = ifr::video::encoders();
+    let (ffmpeg, encoders) = ffmpeg();
     let mut out = std::io::stdout().lock();
     let written = if args.json {
-        let names: Vec<_> = encoders.iter().map(|e| &e.name).collect();
         let value = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "os": std::env::consts::OS,
@@ -30,26 +28,43 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "cpu_features": features,
             "threads": threads,
             "ffmpeg": ffmpeg,
-            "encoders": names,
+            "encoders": encoders,
             "models": Model::embedded(),
         });
         writeln!(out, "{value}")
     } else {
         let list = |items: &[&str]| if items.is_empty() { "none".to_owned() } else { items.join(" ") };
-        let names: Vec<&str> = encoders.iter().map(|e| e.name.as_str()).collect();
+        let known: Vec<&str> =
+            encoders.iter().map(String::as_str).filter(|e| USUAL.iter().any(|u| e.contains(u))).collect();
         writeln!(
             out,
-            "ifr       {} ({} {})\nthreads   {threads}\ncpu       {}\nmodels    {}\nffmpeg    {}\nencoders  {}",
+            "ifr       {} ({} {})\nthreads   {threads}\ncpu       {}\nmodels    {}\nffmpeg    {}\nencoders  {} ({} in all: --json lists them)",
             env!("CARGO_PKG_VERSION"),
             std::env::consts::OS,
             std::env::consts::ARCH,
             list(&features),
             list(Model::embedded()),
             ffmpeg,
-            list(&names),
+            list(&known),
+            encoders.len(),
         )
     };
     written.map_err(Failure::output)
+}
+
+/// Parts of the names of encoders that people ask for.
+const USUAL: [&str; 9] = ["264", "265", "hevc", "av1", "vp9", "ffv1", "prores", "webp", "dnxhd"];
+
+/// FFmpeg's version and its video encoders.
+#[cfg(feature = "video")]
+fn ffmpeg() -> (String, Vec<String>) {
+    let encoders = ifr::video::encoders().into_iter().map(|e| e.name).collect();
+    (ifr::video::ffmpeg_version(), encoders)
+}
+
+#[cfg(not(feature = "video"))]
+fn ffmpeg() -> (String, Vec<String>) {
+    ("not built in: image sequences, y4m, GIF and WebP only".to_owned(), Vec::new())
 }
 
 /// The instruction sets that kernels can make use of.

@@ -1,5 +1,6 @@
 //! One file a subcommand; each turns its arguments into a plan and runs it.
 
+#[cfg(feature = "video")]
 mod demo;
 mod doctor;
 mod failure;
@@ -8,6 +9,7 @@ mod interpolate;
 mod interrupt;
 mod model;
 mod progress;
+#[cfg(feature = "video")]
 mod sheet;
 
 use std::io::IsTerminal;
@@ -39,6 +41,7 @@ struct Cli {
 enum Command {
     Interpolate(Box<interpolate::Args>),
     Flow(flow::Args),
+    #[cfg(feature = "video")]
     Demo(demo::Args),
     Doctor(doctor::Args),
 }
@@ -50,6 +53,7 @@ pub(crate) fn main() -> ExitCode {
     let done = match cli.command {
         Command::Interpolate(args) => interpolate::run(&args),
         Command::Flow(args) => flow::run(&args),
+        #[cfg(feature = "video")]
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };

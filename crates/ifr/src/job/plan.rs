@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use ifr_frame::{Rate, Time, TimeBase};
 use ifr_timeline::{AtCut, CutSource, Grid};
-use ifr_video::{ContainerChoice, OutputOptions, SourceInfo, VideoError};
+use ifr_video::{OutputOptions, SourceInfo, VideoError};
 
 use crate::job::{JobError, Request, Speed, Stretch, Target, naming, space, time_base};
 
@@ -125,8 +125,17 @@ fn is_lossless(encoder: &str) -> bool {
     ["ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "png", "rawvideo", "qtrle"].contains(&encoder)
 }
 
-fn container(request: &Request, source: &SourceInfo, path: Option<&Path>) -> ContainerChoice {
-    ifr_video::container_for_encoder(source, path, request.encoder.name.as_deref())
+/// The container's extension for frames of `source` in `path`, or beside the input, and what there is to say about it.
+#[cfg(feature = "video")]
+fn container(request: &Request, source: &SourceInfo, path: Option<&Path>) -> (String, Vec<String>) {
+    let choice = ifr_video::container_for_encoder(source, path, request.encoder.name.as_deref());
+    (choice.extension, choice.notices)
+}
+
+/// Without FFmpeg there is one container.
+#[cfg(not(feature = "video"))]
+fn container(_request: &Request, _source: &SourceInfo, _path: Option<&Path>) -> (String, Vec<String>) {
+    ("y4m".to_owned(), Vec::new())
 }
 
 /// Where the output goes, as asked for or beside the input, and what there is to say about it.
@@ -137,7 +146,7 @@ fn target(request: &Request, source: &SourceInfo) -> Result<(Target, Vec<String>
     let folder = request.output.as_ref().filter(|path| path.is_dir() && !images);
     match &request.output {
         Some(path) if folder.is_none() => {
-            return Ok((Target::new(path.clone()), container(request, source, Some(path)).notices));
+            return Ok((Target::new(path.clone()), container(request, source, Some(path)).1));
         }
         _ => {}
     }
@@ -155,10 +164,7 @@ fn target(request: &Request, source: &SourceInfo) -> Result<(Target, Vec<String>
     }
     let (extension, notices) = match source.container.as_str() {
         animation @ ("gif" | "webp") if request.encoder.name.is_none() => (animation.to_owned(), Vec::new()),
-        _ => {
-            let choice = container(request, source, None);
-            (choice.extension, choice.notices)
-        }
+        _ => container(request, source, None),
     };
     let beside = naming::beside(input, request.speed, Some(&extension));
     let path = match folder {

@@ -8,12 +8,12 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 /// Runs `ifr` with the given arguments.
-pub fn ifr<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Output {
+pub(crate) fn ifr<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ifr")).args(args).output().unwrap()
 }
 
 /// Runs `ifr`, expects success, returns what it said on standard error.
-pub fn ifr_ok<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> String {
+pub(crate) fn ifr_ok<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> String {
     let out = ifr(args);
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(out.status.success(), "exit {:?}: {said}", out.status.code());
@@ -21,7 +21,7 @@ pub fn ifr_ok<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> String {
 }
 
 /// Runs `ifr`, expects this exit code and one line of error that holds `needle`.
-pub fn ifr_fails<S: AsRef<std::ffi::OsStr>>(args: &[S], code: i32, needle: &str) {
+pub(crate) fn ifr_fails<S: AsRef<std::ffi::OsStr>>(args: &[S], code: i32, needle: &str) {
     let out = ifr(args);
     let said = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(code), "{said}");
@@ -37,25 +37,25 @@ fn run(program: &str, args: &[&str]) -> Vec<u8> {
 }
 
 /// Runs `ffmpeg`, quietly, overwriting.
-pub fn ffmpeg(args: &[&str]) -> Vec<u8> {
+pub(crate) fn ffmpeg(args: &[&str]) -> Vec<u8> {
     run("ffmpeg", &[&["-v", "error", "-nostdin", "-y"], args].concat())
 }
 
 /// Everything `ffprobe` says of streams, chapters and container.
-pub fn probe(path: &Path) -> Value {
+pub(crate) fn probe(path: &Path) -> Value {
     let args = ["-v", "error", "-show_streams", "-show_chapters", "-show_format", "-of", "json", text(path)];
     serde_json::from_slice(&run("ffprobe", &args)).unwrap()
 }
 
 /// The first video stream.
-pub fn video(path: &Path) -> Value {
+pub(crate) fn video(path: &Path) -> Value {
     let all = probe(path);
     let streams = all["streams"].as_array().unwrap().clone();
     streams.into_iter().find(|s| s["codec_type"] == "video").unwrap()
 }
 
 /// Decoded video frames: (PTS in ticks, hash of the samples).
-pub fn frames(path: &Path) -> Vec<(i64, String)> {
+pub(crate) fn frames(path: &Path) -> Vec<(i64, String)> {
     let out = ffmpeg(&[
         "-i",
         text(path),
@@ -84,7 +84,7 @@ pub fn frames(path: &Path) -> Vec<(i64, String)> {
 }
 
 /// Presentation times of the video packets in seconds, as ffprobe prints them, in order.
-pub fn times(path: &Path) -> Vec<f64> {
+pub(crate) fn times(path: &Path) -> Vec<f64> {
     let args = [
         "-v",
         "error",
@@ -103,18 +103,18 @@ pub fn times(path: &Path) -> Vec<f64> {
 }
 
 /// A hash of the packets of the streams that `map` selects.
-pub fn packets(path: &Path, map: &str) -> String {
+pub(crate) fn packets(path: &Path, map: &str) -> String {
     String::from_utf8(ffmpeg(&["-i", text(path), "-map", map, "-c", "copy", "-f", "streamhash", "-"]))
         .unwrap()
 }
 
 /// A path as text.
-pub fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// A file of the data beside the checkout; `None`, with a message, where it is absent.
-pub fn shared(path: &str) -> Option<PathBuf> {
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path);
     if found.exists() {
         return Some(found);
@@ -124,7 +124,7 @@ pub fn shared(path: &str) -> Option<PathBuf> {
 }
 
 /// Names in a folder, sorted.
-pub fn names(dir: &Path) -> Vec<String> {
+pub(crate) fn names(dir: &Path) -> Vec<String> {
     let mut all: Vec<String> = std::fs::read_dir(dir)
         .unwrap()
         .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
