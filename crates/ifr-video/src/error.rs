@@ -49,7 +49,9 @@ pub enum VideoError {
     #[error("{0}")]
     Option(String),
     /// The disk is full.
-    #[error("no space left while writing {path}: what was written so far is kept; free some space and run again")]
+    #[error(
+        "no space left while writing {path}: what was written so far is kept; free some space and run again"
+    )]
     DiskFull {
         /// The file.
         path: PathBuf,

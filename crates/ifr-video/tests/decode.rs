@@ -1,5 +1,6 @@
 //! What comes out of a container is what FFmpeg's own command makes of it: samples and times.
 #![cfg(feature = "ffmpeg")]
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 mod support;
 
@@ -9,7 +10,10 @@ use support::{clip, ffmpeg, frames, open, probed_times, raw, times};
 fn same_samples(name: &str, arguments: &str, raw_format: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = clip(folder.path(), name, arguments);
-    let expected = ffmpeg(&format!("-i {{}} -map 0:v:0 -fps_mode passthrough -f rawvideo -pix_fmt {raw_format} -"), &[&path]);
+    let expected = ffmpeg(
+        &format!("-i {{}} -map 0:v:0 -fps_mode passthrough -f rawvideo -pix_fmt {raw_format} -"),
+        &[&path],
+    );
     let frames = frames(&path);
     assert!(!frames.is_empty());
     let found: Vec<u8> = frames.iter().flat_map(|f| raw(&f.frame)).collect();
@@ -33,23 +37,43 @@ fn samples_of_many_layouts() {
     let odd = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=0.2 -vf scale=321:181";
     let lossless = |format: &str| format!("{odd} -c:v ffv1 -pix_fmt {format}");
     for format in [
-        "yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "yuva420p", "gray", "yuv420p10le",
-        "yuv422p12le", "yuv444p16le", "gray10le", "gray16le", "yuva444p10le",
+        "yuv420p",
+        "yuv422p",
+        "yuv444p",
+        "yuv440p",
+        "yuv411p",
+        "yuv410p",
+        "yuva420p",
+        "gray",
+        "yuv420p10le",
+        "yuv422p12le",
+        "yuv444p16le",
+        "gray10le",
+        "gray16le",
+        "yuva444p10le",
     ] {
         same_samples("a.mkv", &lossless(format), format);
     }
     // FFV1 has RGB as bgr0 or gbrp*.
-    for (format, planar) in [("bgr0", "gbrp"), ("bgra", "gbrap"), ("gbrp10le", "gbrp10le"), ("gbrap16le", "gbrap16le")] {
+    for (format, planar) in
+        [("bgr0", "gbrp"), ("bgra", "gbrap"), ("gbrp10le", "gbrp10le"), ("gbrap16le", "gbrap16le")]
+    {
         rgb_samples(&lossless(format), planar);
     }
     let even = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=0.2 -c:v rawvideo -pix_fmt";
     for (format, planar) in [
-        ("nv12", "yuv420p"), ("nv21", "yuv420p"), ("yuyv422", "yuv422p"), ("uyvy422", "yuv422p"),
-        ("yuv420p10be", "yuv420p10le"), ("gray16be", "gray16le"),
+        ("nv12", "yuv420p"),
+        ("nv21", "yuv420p"),
+        ("yuyv422", "yuv422p"),
+        ("uyvy422", "yuv422p"),
+        ("yuv420p10be", "yuv420p10le"),
+        ("gray16be", "gray16le"),
     ] {
         same_samples("a.nut", &format!("{even} {format}"), planar);
     }
-    for (format, planar) in [("rgb24", "gbrp"), ("bgr24", "gbrp"), ("argb", "gbrap"), ("0rgb", "gbrp"), ("rgb48be", "gbrp16le")] {
+    for (format, planar) in
+        [("rgb24", "gbrp"), ("bgr24", "gbrp"), ("argb", "gbrap"), ("0rgb", "gbrp"), ("rgb48be", "gbrp16le")]
+    {
         rgb_samples_in("a.nut", &format!("{even} {format}"), planar);
     }
 }
@@ -80,10 +104,18 @@ fn rgb_samples_in(name: &str, arguments: &str, planar: &str) {
 #[test]
 fn palettes_are_looked_up() {
     let folder = tempfile::tempdir().unwrap();
-    let path = clip(folder.path(), "a.mov", "-f lavfi -i testsrc=size=64x48:rate=5:duration=0.4 -pix_fmt rgb24 -c:v qtrle");
+    let path = clip(
+        folder.path(),
+        "a.mov",
+        "-f lavfi -i testsrc=size=64x48:rate=5:duration=0.4 -pix_fmt rgb24 -c:v qtrle",
+    );
     let all = frames(&path);
     assert_eq!(all[0].frame.format(), PixelFormat::RGB8);
-    let path = clip(folder.path(), "b.nut", "-f lavfi -i testsrc=size=64x48:rate=5:duration=0.4 -c:v rawvideo -pix_fmt pal8");
+    let path = clip(
+        folder.path(),
+        "b.nut",
+        "-f lavfi -i testsrc=size=64x48:rate=5:duration=0.4 -c:v rawvideo -pix_fmt pal8",
+    );
     let expected = ffmpeg("-i {} -f rawvideo -pix_fmt rgb24 -frames:v 1 -", &[&path]);
     let all = frames(&path);
     assert_eq!(all[0].frame.format(), PixelFormat::RGB8);
@@ -112,7 +144,10 @@ fn what_the_file_says_of_itself() {
     assert_eq!(v.sample_aspect, (4, 3));
     assert_eq!(v.codec, "h264");
     assert!(!v.lossless && v.rotation.is_none());
-    assert_eq!((v.color.matrix, v.color.primaries, v.color.transfer), (Matrix::BT709, Primaries::BT709, Transfer::BT709));
+    assert_eq!(
+        (v.color.matrix, v.color.primaries, v.color.transfer),
+        (Matrix::BT709, Primaries::BT709, Transfer::BT709)
+    );
     assert_eq!(v.color.range, Range::Limited);
     assert_eq!(info.others, ["audio aac 48000 Hz stereo (eng)"]);
     assert!(info.container.starts_with("mov,mp4"));

@@ -1,11 +1,15 @@
 //! What goes into a container comes out of it: samples, times, colour description, shape.
 #![cfg(feature = "ffmpeg")]
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 mod support;
 
 use std::sync::Arc;
 
-use ifr_frame::{ChromaSiting, ColorDescription, Frame, Matrix, PixelFormat, Primaries, Range, Rate, Time, TimeBase, Transfer};
+use ifr_frame::{
+    ChromaSiting, ColorDescription, Frame, Matrix, PixelFormat, Primaries, Range, Rate, Time, TimeBase,
+    Transfer,
+};
 use ifr_video::{Item, VideoError, container_for, encoders, ffmpeg_version};
 use support::{clip, copy, ffprobe, frames, open, options, pictures, probed_times, times};
 
@@ -14,7 +18,18 @@ const SOURCE: &str = "-f lavfi -i testsrc2=size=320x180:rate=24000/1001:duration
 #[test]
 fn ffv1_keeps_every_bit_of_every_layout() {
     let folder = tempfile::tempdir().unwrap();
-    for format in ["yuv420p", "yuv422p", "yuv444p", "bgr0", "bgra", "gray", "yuv420p10le", "yuv444p16le", "gbrp12le", "gray16le"] {
+    for format in [
+        "yuv420p",
+        "yuv422p",
+        "yuv444p",
+        "bgr0",
+        "bgra",
+        "gray",
+        "yuv420p10le",
+        "yuv444p16le",
+        "gbrp12le",
+        "gray16le",
+    ] {
         let odd = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=0.2 -vf scale=321:181";
         let from = clip(folder.path(), "in.mkv", &format!("{odd} -c:v ffv1 -pix_fmt {format}"));
         let to = folder.path().join("out.mkv");
@@ -46,7 +61,10 @@ fn times_are_exact_with_b_frames() {
         copy(&from, &to, change, |t| t.scaled(1, 2)).unwrap();
         assert_eq!(times(&frames(&to)), expected, "{name}");
         assert_eq!(probed_times(&to), expected, "{name}");
-        let stream = ffprobe("-select_streams v:0 -show_entries stream=time_base,avg_frame_rate,has_b_frames,duration_ts -of default=nw=1", &to);
+        let stream = ffprobe(
+            "-select_streams v:0 -show_entries stream=time_base,avg_frame_rate,has_b_frames,duration_ts -of default=nw=1",
+            &to,
+        );
         assert!(stream.contains("time_base=1/48000"), "{stream}");
         assert!(stream.contains("avg_frame_rate=48000/1001"), "{stream}");
         assert!(stream.contains("has_b_frames=2"), "{stream}");
@@ -113,7 +131,13 @@ fn colour_shape_and_rotation_are_tagged() {
         siting: ChromaSiting::TopLeft,
     };
     let turned = [0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30];
-    for (name, encoder) in [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.mov", "libx264"), ("b.mp4", "libx265"), ("b.mkv", "ffv1")] {
+    for (name, encoder) in [
+        ("a.mp4", "libx264"),
+        ("a.mkv", "libx264"),
+        ("a.mov", "libx264"),
+        ("b.mp4", "libx265"),
+        ("b.mkv", "ffv1"),
+    ] {
         let to = folder.path().join(name);
         let change = |o: &mut ifr_video::OutputOptions| {
             o.color = color;
@@ -125,7 +149,11 @@ fn colour_shape_and_rotation_are_tagged() {
         copy(&from, &to, change, |t| t).unwrap();
         let source = open(&to);
         let v = &source.info().video;
-        assert_eq!((v.color.matrix, v.color.primaries, v.color.transfer), (color.matrix, color.primaries, color.transfer), "{name}");
+        assert_eq!(
+            (v.color.matrix, v.color.primaries, v.color.transfer),
+            (color.matrix, color.primaries, color.transfer),
+            "{name}"
+        );
         assert_eq!(v.color.range, Range::Limited, "{name}");
         if encoder != "ffv1" {
             assert_eq!(v.color.siting, ChromaSiting::TopLeft, "{name}");
@@ -178,10 +206,23 @@ fn odd_sizes_and_rgb_find_a_format() {
 #[test]
 fn encoders_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let from = clip(folder.path(), "in.mkv", "-f lavfi -i testsrc2=size=128x96:rate=25:duration=0.4 -c:v ffv1 -pix_fmt yuv420p");
+    let from = clip(
+        folder.path(),
+        "in.mkv",
+        "-f lavfi -i testsrc2=size=128x96:rate=25:duration=0.4 -c:v ffv1 -pix_fmt yuv420p",
+    );
     for (encoder, name) in [
-        ("libx264", "a.mp4"), ("libx265", "a.mp4"), ("mpeg4", "a.mp4"), ("libvpx-vp9", "a.webm"), ("libsvtav1", "a.mkv"),
-        ("mjpeg", "a.mkv"), ("prores_ks", "a.mov"), ("huffyuv", "a.mkv"), ("mpeg2video", "a.ts"), ("libaom-av1", "a.mp4"), ("png", "a.mov"),
+        ("libx264", "a.mp4"),
+        ("libx265", "a.mp4"),
+        ("mpeg4", "a.mp4"),
+        ("libvpx-vp9", "a.webm"),
+        ("libsvtav1", "a.mkv"),
+        ("mjpeg", "a.mkv"),
+        ("prores_ks", "a.mov"),
+        ("huffyuv", "a.mkv"),
+        ("mpeg2video", "a.ts"),
+        ("libaom-av1", "a.mp4"),
+        ("png", "a.mov"),
     ] {
         if !encoders().iter().any(|e| e.name == encoder) {
             continue;
@@ -206,7 +247,11 @@ fn encoders_by_name() {
 #[test]
 fn options_that_do_not_fit() {
     let folder = tempfile::tempdir().unwrap();
-    let from = clip(folder.path(), "in.mkv", "-f lavfi -i testsrc2=size=128x96:rate=25:duration=0.2 -c:v ffv1 -pix_fmt yuv420p");
+    let from = clip(
+        folder.path(),
+        "in.mkv",
+        "-f lavfi -i testsrc2=size=128x96:rate=25:duration=0.2 -c:v ffv1 -pix_fmt yuv420p",
+    );
     let message = |name: &str, change: fn(&mut ifr_video::OutputOptions)| {
         let error = copy(&from, &folder.path().join(name), change, |t| t).unwrap_err();
         assert!(matches!(error, VideoError::Option(_)), "{error:?}");
@@ -251,7 +296,11 @@ fn containers_that_suit() {
 #[test]
 fn frames_of_another_kind_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let from = clip(folder.path(), "in.mkv", "-f lavfi -i testsrc2=size=128x96:rate=25:duration=0.2 -c:v ffv1 -pix_fmt yuv420p");
+    let from = clip(
+        folder.path(),
+        "in.mkv",
+        "-f lavfi -i testsrc2=size=128x96:rate=25:duration=0.2 -c:v ffv1 -pix_fmt yuv420p",
+    );
     let info = open(&from).info().clone();
     let mut sink = ifr_video::create(&options(&info, &folder.path().join("a.mp4")), Some(&info)).unwrap();
     let other = Frame::black(PixelFormat::YUV422P8, 128, 96, info.video.color).unwrap();

@@ -1,5 +1,6 @@
 //! Files that are no videos, damaged ones, and disks that run full: errors that say so, and never a panic.
 #![cfg(feature = "ffmpeg")]
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 mod support;
 
@@ -36,7 +37,10 @@ fn what_is_no_video() {
     assert!(matches!(&e, VideoError::NoVideo { found, .. } if found == "audio aac 44100 Hz mono"), "{e:?}");
     // Cover art is no video.
     let cover = clip(folder.path(), "c.png", "-f lavfi -i testsrc=size=64x64 -frames:v 1");
-    ffmpeg("-i {} -i {} -map 0 -map 1 -c copy -disposition:v attached_pic {}", &[&sound, &cover, &at("b.m4a")]);
+    ffmpeg(
+        "-i {} -i {} -map 0 -map 1 -c copy -disposition:v attached_pic {}",
+        &[&sound, &cover, &at("b.m4a")],
+    );
     let e = error(&at("b.m4a"));
     assert!(matches!(&e, VideoError::NoVideo { found, .. } if found.contains("picture png 64x64")), "{e:?}");
 }
@@ -47,7 +51,7 @@ fn what_may_not_be_read() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let path = clip(folder.path(), "a.mp4", FILM);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser may read everything.
     if fs::File::open(&path).is_err() {
         assert!(matches!(error(&path), VideoError::Io { action: "open", .. }));

@@ -1,5 +1,6 @@
 //! Sound, subtitles, attachments, chapters and metadata come along as they are, or stretched with the video.
 #![cfg(feature = "ffmpeg")]
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 mod support;
 
@@ -19,7 +20,10 @@ fn film(folder: &Path) -> PathBuf {
         std::fs::write(&path, content).unwrap();
         path
     };
-    let subtitles = text("s.srt", "1\n00:00:00,500 --> 00:00:01,500\n<i>Hello</i>\n\n2\n00:00:02,000 --> 00:00:03,250\nWorld\n\n");
+    let subtitles = text(
+        "s.srt",
+        "1\n00:00:00,500 --> 00:00:01,500\n<i>Hello</i>\n\n2\n00:00:02,000 --> 00:00:03,250\nWorld\n\n",
+    );
     let chapters = text(
         "c.txt",
         ";FFMETADATA1\ntitle=The film\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1500\ntitle=One\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=1500\nEND=4000\ntitle=Two\n",
@@ -39,7 +43,8 @@ fn film(folder: &Path) -> PathBuf {
 
 /// One hash over all packets of a stream.
 fn hash(path: &Path, stream: &str) -> String {
-    String::from_utf8(ffmpeg(&format!("-i {{}} -map 0:{stream} -c copy -f streamhash -hash md5 -"), &[path])).unwrap()
+    String::from_utf8(ffmpeg(&format!("-i {{}} -map 0:{stream} -c copy -f streamhash -hash md5 -"), &[path]))
+        .unwrap()
 }
 
 /// When subtitles appear and vanish, in milliseconds, and all of their text.
@@ -63,7 +68,10 @@ fn everything_is_copied() {
     let folder = tempfile::tempdir().unwrap();
     let from = film(folder.path());
     let info = open(&from).info().clone();
-    assert_eq!(info.others, ["audio aac 44100 Hz mono (deu)", "subtitle subrip (fra)", "attachment ttf 'font.ttf'"]);
+    assert_eq!(
+        info.others,
+        ["audio aac 44100 Hz mono (deu)", "subtitle subrip (fra)", "attachment ttf 'font.ttf'"]
+    );
     assert_eq!(info.chapters, 2);
     let to = folder.path().join("out.mkv");
     let (_, notices) = copy(&from, &to, |_| {}, |t| t).unwrap();
@@ -77,17 +85,27 @@ fn everything_is_copied() {
     assert_eq!(out.others, info.others);
     let chapters = |p: &Path| ffprobe("-show_chapters -of csv", p);
     assert_eq!(chapters(&from), chapters(&to));
-    let tags = ffprobe("-show_entries format_tags=title:stream_tags=language,title:stream_disposition=forced -of csv", &to);
+    let tags = ffprobe(
+        "-show_entries format_tags=title:stream_tags=language,title:stream_disposition=forced -of csv",
+        &to,
+    );
     for part in ["The film", "deu", "fra", "Picture"] {
         assert!(tags.contains(part), "{part}: {tags}");
     }
-    assert_eq!(ffprobe("-select_streams s:0 -show_entries stream_disposition=forced -of csv=p=0", &to).trim(), "1");
+    assert_eq!(
+        ffprobe("-select_streams s:0 -show_entries stream_disposition=forced -of csv=p=0", &to).trim(),
+        "1"
+    );
 }
 
 #[test]
 fn mp4_to_mp4_and_back_keeps_priming_and_packets() {
     let folder = tempfile::tempdir().unwrap();
-    let from = clip(folder.path(), "in.mp4", &format!("{VIDEO} {SOUND} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac"));
+    let from = clip(
+        folder.path(),
+        "in.mp4",
+        &format!("{VIDEO} {SOUND} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac"),
+    );
     let decoded = |p: &Path| ffmpeg("-i {} -map 0:a -f streamhash -hash md5 -", &[p]);
     for name in ["out.mp4", "out.mov"] {
         let to = folder.path().join(name);
@@ -129,6 +147,11 @@ fn text_subtitles_change_their_form_with_the_container() {
     let (found, text) = subtitles(&to);
     assert_eq!(found, times);
     assert!(text.contains("Hello") && text.contains("World") && !text.contains("<i>"), "{text}");
+    // Milliseconds become samples again.
+    let lengths = packets(&to, "a:0", "duration");
+    let odd: Vec<_> = lengths.iter().filter(|l| *l != "1024").collect();
+    assert!(odd.len() <= 3 && lengths.len() > 170, "{odd:?}");
+    assert_eq!(hash(&from, "a:0"), hash(&to, "a:0"));
     let chapters = ffprobe("-show_entries chapter=start_time,end_time:chapter_tags=title -of csv=p=0", &to);
     assert!(chapters.contains("1.500000,4.000000,Two"), "{chapters}");
     // And back.
@@ -156,11 +179,16 @@ fn cover_art_and_time_codes() {
     let cover = clip(folder.path(), "cover.png", "-f lavfi -i testsrc=size=64x64 -frames:v 1");
     let from = folder.path().join("in.mp4");
     ffmpeg(
-        &format!("{VIDEO} -i {{}} -map 0 -map 1 -c:v:0 libx264 -preset ultrafast -pix_fmt yuv420p -c:v:1 copy -disposition:v:1 attached_pic {{}}"),
+        &format!(
+            "{VIDEO} -i {{}} -map 0 -map 1 -c:v:0 libx264 -preset ultrafast -pix_fmt yuv420p -c:v:1 copy -disposition:v:1 attached_pic {{}}"
+        ),
         &[&cover, &from],
     );
     let source = open(&from);
-    assert_eq!((source.info().video.width, source.info().others.as_slice()), (160, ["picture png 64x64".to_owned()].as_slice()));
+    assert_eq!(
+        (source.info().video.width, source.info().others.as_slice()),
+        (160, ["picture png 64x64".to_owned()].as_slice())
+    );
     for name in ["out.mp4", "out.mkv"] {
         let to = folder.path().join(name);
         let (_, notices) = copy(&from, &to, |_| {}, |t| t).unwrap();
@@ -169,12 +197,19 @@ fn cover_art_and_time_codes() {
         assert_eq!(out.info().video.width, 160, "{name}");
         assert_eq!(out.info().others.len(), 1, "{name}: {:?}", out.info().others);
     }
-    let from = clip(folder.path(), "tc.mov", &format!("{VIDEO} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -timecode 01:00:00:00"));
+    let from = clip(
+        folder.path(),
+        "tc.mov",
+        &format!("{VIDEO} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -timecode 01:00:00:00"),
+    );
     for name in ["tc_out.mov", "tc_out.mp4"] {
         let to = folder.path().join(name);
         let (_, notices) = copy(&from, &to, |_| {}, |t| t).unwrap();
         assert!(notices.is_empty(), "{name}: {notices:?}");
-        assert!(ffprobe("-show_entries stream_tags=timecode -of csv=p=0", &to).contains("01:00:00:00"), "{name}");
+        assert!(
+            ffprobe("-show_entries stream_tags=timecode -of csv=p=0", &to).contains("01:00:00:00"),
+            "{name}"
+        );
     }
     let to = folder.path().join("tc_out.mkv");
     copy(&from, &to, |_| {}, |t| t).unwrap();
@@ -196,7 +231,10 @@ fn slow_motion_stretches_everything() {
         let after = length(&to);
         let expected = before * i64::from(stretch.0) / i64::from(stretch.1);
         assert!((after - expected).abs() <= 1024, "{name}: {after} samples, expected {expected}");
-        let codec = ffprobe("-select_streams a -show_entries stream=codec_name,sample_rate,channels -of csv=p=0", &to);
+        let codec = ffprobe(
+            "-select_streams a -show_entries stream=codec_name,sample_rate,channels -of csv=p=0",
+            &to,
+        );
         assert_eq!(codec.trim(), "aac,44100,1", "{name}");
         let chapters = ffprobe("-show_entries chapter=start_time -of csv=p=0", &to);
         let second = 1.5 * f64::from(stretch.0) / f64::from(stretch.1);
@@ -214,9 +252,15 @@ fn slow_motion_stretches_everything() {
 #[test]
 fn generated_sound_lasts_as_long_as_it_should() {
     let folder = tempfile::tempdir().unwrap();
-    let from = clip(folder.path(), "in.mkv", "-f lavfi -i testsrc2=size=160x96:rate=25:duration=2 -c:v ffv1 -pix_fmt yuv420p");
+    let from = clip(
+        folder.path(),
+        "in.mkv",
+        "-f lavfi -i testsrc2=size=160x96:rate=25:duration=2 -c:v ffv1 -pix_fmt yuv420p",
+    );
     let info = open(&from).info().clone();
-    let samples = (0..2 * 48_000).flat_map(|i| [(i as f32 * 0.05).sin() * 0.4, (i as f32 * 0.07).sin() * 0.4]).collect();
+    let samples = (0..2 * 48_000)
+        .flat_map(|i| [(i as f32 * 0.05).sin() * 0.4, (i as f32 * 0.07).sin() * 0.4])
+        .collect();
     let track = PcmTrack { rate: 48_000, channels: 2, samples };
     for (name, codec) in [("out.mp4", "aac"), ("out.webm", "opus")] {
         let to = folder.path().join(name);
@@ -226,7 +270,10 @@ fn generated_sound_lasts_as_long_as_it_should() {
             sink.write_frame(&frame, Time::new(i, 25), Some(Time::new(1, 25))).unwrap();
         }
         sink.finish().unwrap();
-        let stream = ffprobe("-select_streams a -show_entries stream=codec_name,sample_rate,channels -of csv=p=0", &to);
+        let stream = ffprobe(
+            "-select_streams a -show_entries stream=codec_name,sample_rate,channels -of csv=p=0",
+            &to,
+        );
         assert_eq!(stream.trim(), format!("{codec},48000,2"));
         let decoded = ffmpeg("-i {} -map 0:a -f s16le -", &[&to]).len() as i64 / 4;
         assert!((decoded - 96_000).abs() <= 1100, "{name}: {decoded}");

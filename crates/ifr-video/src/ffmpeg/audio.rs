@@ -4,7 +4,9 @@ use std::fmt;
 
 use ifr_frame::{Time, TimeBase};
 
-use super::av::{self, AvError, AvFrame, Codec, CodecContext, Dict, Graph, Muxer, Output, Packet, Params, Rational, Step};
+use super::av::{
+    self, AvError, AvFrame, Codec, CodecContext, Dict, Graph, Muxer, Output, Packet, Params, Rational, Step,
+};
 use super::sink::scaled;
 use super::streams::OtherStream;
 use crate::VideoError;
@@ -48,13 +50,7 @@ impl SoundEncoder {
     }
 
     /// Encodes all that the graph has ready, up to the sample `end`.
-    fn drain(
-        &mut self,
-        graph: &mut Graph,
-        output: &mut Output,
-        to: usize,
-        end: i64,
-    ) -> Result<(), AvError> {
+    fn drain(&mut self, graph: &mut Graph, output: &mut Output, to: usize, end: i64) -> Result<(), AvError> {
         loop {
             let (step, mut frame) = graph.pull()?;
             if step != Step::Got {
@@ -239,7 +235,8 @@ pub(super) struct SoundWriter {
 
 impl SoundWriter {
     pub(super) fn add(output: &mut Output, muxer: Muxer, track: PcmTrack) -> Result<Self, VideoError> {
-        let fault = |e: AvError| VideoError::Ffmpeg { action: "encode sound".to_owned(), message: e.to_string() };
+        let fault =
+            |e: AvError| VideoError::Ffmpeg { action: "encode sound".to_owned(), message: e.to_string() };
         let rate = i32::try_from(track.rate).ok().filter(|&r| r > 0);
         let (Some(rate), 1..=8) = (rate, track.channels) else {
             return Err(VideoError::Option(format!(

@@ -30,14 +30,19 @@ pub(super) fn encoder_for(format: PixelFormat, lossless: bool, muxer: Muxer) -> 
         _ => &["libx265", "libx264"],
     };
     let fallback: &[&str] = &[
-        "libvpx-vp9", "libsvtav1", "libaom-av1", "libopenh264", "h264_videotoolbox", "h264_mf", "mpeg4", "mpeg2video",
-        "flv", "ffv1",
+        "libvpx-vp9",
+        "libsvtav1",
+        "libaom-av1",
+        "libopenh264",
+        "h264_videotoolbox",
+        "h264_mf",
+        "mpeg4",
+        "mpeg2video",
+        "flv",
+        "ffv1",
     ];
-    let order: Vec<&str> = if lossless || rich {
-        [exact, lossy, fallback].concat()
-    } else {
-        [lossy, fallback].concat()
-    };
+    let order: Vec<&str> =
+        if lossless || rich { [exact, lossy, fallback].concat() } else { [lossy, fallback].concat() };
     order.into_iter().filter_map(Codec::encoder).find(|&c| holds(muxer, c))
 }
 
@@ -59,7 +64,9 @@ pub(super) fn named_encoder(name: &str) -> Result<Codec, VideoError> {
         if codec.is_video() {
             return Ok(codec);
         }
-        return Err(VideoError::Option(format!("'{name}' encodes no video; give a video encoder such as libx264")));
+        return Err(VideoError::Option(format!(
+            "'{name}' encodes no video; give a video encoder such as libx264"
+        )));
     }
     let lower = name.to_ascii_lowercase();
     // `h264` finds libx264 and h264_nvenc, `x264` libx264, `libx266` libx265.
@@ -130,7 +137,10 @@ pub(super) fn pixel_format(
             VideoError::Option(format!("there is no pixel format '{requested}'; {name} takes {}", list()))
         })?;
         if !taken.is_empty() && !taken.contains(&format) {
-            return Err(VideoError::Option(format!("{name} does not take the pixel format {requested}; it takes {}", list())));
+            return Err(VideoError::Option(format!(
+                "{name} does not take the pixel format {requested}; it takes {}",
+                list()
+            )));
         }
         return Ok(FormatChoice { format, convert: !same(format), notice: None });
     }
@@ -150,7 +160,8 @@ pub(super) fn pixel_format(
         whole || !matches!(encoder.codec_name().as_str(), "h264" | "hevc")
     };
     let usable: Vec<PixFmt> = taken.iter().copied().filter(|&f| !f.is_hardware() && fits(f)).collect();
-    let exact = usable.iter().copied().find(|&f| f == ours).or_else(|| usable.iter().copied().find(|&f| same(f)));
+    let exact =
+        usable.iter().copied().find(|&f| f == ours).or_else(|| usable.iter().copied().find(|&f| same(f)));
     if let Some(format) = exact {
         return Ok(FormatChoice { format, convert: false, notice: None });
     }
@@ -186,9 +197,7 @@ mod tests {
     #[test]
     fn odd_sizes_in_h264_need_full_chroma() {
         let x264 = Codec::encoder("libx264").unwrap();
-        let choose = |w, h| {
-            pixel_format(x264, PixelFormat::YUV420P8, Range::Limited, (w, h), None).unwrap()
-        };
+        let choose = |w, h| pixel_format(x264, PixelFormat::YUV420P8, Range::Limited, (w, h), None).unwrap();
         assert_eq!(choose(320, 180).format.name(), "yuv420p");
         assert!(!choose(320, 180).convert);
         assert_eq!(choose(320, 181).format.name(), "yuv422p");

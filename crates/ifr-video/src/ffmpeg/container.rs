@@ -73,7 +73,10 @@ pub fn container_for_encoder(
         }
         let missing = left_out(source, m);
         if video && !missing.is_empty() {
-            notices.push(format!("the output is Matroska, because {extension} cannot hold: {}", missing.join("; ")));
+            notices.push(format!(
+                "the output is Matroska, because {extension} cannot hold: {}",
+                missing.join("; ")
+            ));
         }
         video && missing.is_empty()
     });
@@ -152,7 +155,11 @@ pub(super) fn fit(muxer: Muxer, stream: &OtherStream) -> Fit {
         }
         // A time code track is made from the metadata "timecode", which the video stream has too.
         Kind::Data if params.tag() == *b"tmcd" && quicktime => {
-            if name == "mov" { Fit::Copy } else { Fit::Remade }
+            if name == "mov" {
+                Fit::Copy
+            } else {
+                Fit::Remade
+            }
         }
         // Of these libavformat does not say that MPEG's transport streams hold them.
         Kind::Subtitle | Kind::Data if name == "mpegts" => {

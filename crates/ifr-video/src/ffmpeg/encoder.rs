@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use ifr_frame::{ColorDescription, ColorModel, Frame, Matrix, PixelFormat, Range, Time, TimeBase};
 
-use super::av::{AvError, AvFrame, Codec, CodecContext, Dict, EncoderSetup, Graph, Muxer, Packet, PixFmt, Rational, Step};
+use super::av::{
+    AvError, AvFrame, Codec, CodecContext, Dict, EncoderSetup, Graph, Muxer, Packet, PixFmt, Rational, Step,
+};
 use super::choice::{self, FormatChoice};
 use super::pixels;
 use crate::{OutputOptions, SourceInfo, VideoError};
@@ -62,8 +64,13 @@ impl Encoder {
         let name = codec.name();
         let mut notices = Vec::new();
         let size = (options.width, options.height);
-        let FormatChoice { format, convert, notice } =
-            choice::pixel_format(codec, options.format, options.color.range, size, options.pix_fmt.as_deref())?;
+        let FormatChoice { format, convert, notice } = choice::pixel_format(
+            codec,
+            options.format,
+            options.color.range,
+            size,
+            options.pix_fmt.as_deref(),
+        )?;
         notices.extend(notice);
         let color = output_color(options, format);
         let (time_base, notice) = time_base(options, &name, &muxer.name());
@@ -86,7 +93,8 @@ impl Encoder {
             dict.set("x265-params", &format!("{given}log-level=none"));
         }
         let side = |v: usize| {
-            i32::try_from(v).map_err(|_| VideoError::Option(format!("{v} pixels are more than any encoder takes")))
+            i32::try_from(v)
+                .map_err(|_| VideoError::Option(format!("{v} pixels are more than any encoder takes")))
         };
         let sample_aspect = rational(options.sample_aspect);
         let setup = EncoderSetup {
@@ -154,7 +162,10 @@ impl Encoder {
         let ticks = pts.to_pts(self.time_base);
         let last = self.span.as_ref().map(|s| s.last);
         if last.is_some_and(|last| ticks <= last) {
-            tracing::warn!("a frame at {pts} s falls on the same tick of {} s as the one before: left out", self.time_base);
+            tracing::warn!(
+                "a frame at {pts} s falls on the same tick of {} s as the one before: left out",
+                self.time_base
+            );
             return Ok(false);
         }
         let mut picture = match &mut self.convert {
@@ -392,7 +403,16 @@ fn set_quality(options: &OutputOptions, codec: Codec, dict: &mut Dict, notices: 
         Some((100.0 - crf * 1.8).clamp(1.0, 100.0))
     } else if matches!(
         codec.codec_name().as_str(),
-        "mpeg4" | "mpeg2video" | "mpeg1video" | "mjpeg" | "h263" | "flv1" | "msmpeg4v3" | "msmpeg4v2" | "wmv1" | "wmv2"
+        "mpeg4"
+            | "mpeg2video"
+            | "mpeg1video"
+            | "mjpeg"
+            | "h263"
+            | "flv1"
+            | "msmpeg4v3"
+            | "msmpeg4v2"
+            | "wmv1"
+            | "wmv2"
     ) {
         // Quantiser scale: 2 best … 31 worst.
         Some((2.0 + (crf - 17.0) / 3.0).clamp(1.0, 31.0))

@@ -6,6 +6,11 @@ use std::path::Path;
 use super::av::AvError;
 use crate::VideoError;
 
+/// A file that is something else than expected.
+pub(super) fn malformed(path: &Path, found: &str, expected: &str) -> VideoError {
+    VideoError::Malformed { path: path.to_owned(), found: found.to_owned(), expected: expected.to_owned() }
+}
+
 /// What went wrong while reading `path`.
 pub(super) fn reading(path: &Path, error: AvError) -> VideoError {
     if error == AvError::INVALID_DATA {
@@ -32,9 +37,8 @@ fn system(action: &'static str, path: &Path, error: AvError) -> VideoError {
         Some(errno) => {
             VideoError::Io { action, path: path.to_owned(), source: io::Error::from_raw_os_error(errno) }
         }
-        None => VideoError::Ffmpeg {
-            action: format!("{action} {}", path.display()),
-            message: error.to_string(),
-        },
+        None => {
+            VideoError::Ffmpeg { action: format!("{action} {}", path.display()), message: error.to_string() }
+        }
     }
 }

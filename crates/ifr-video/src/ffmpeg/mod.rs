@@ -15,6 +15,7 @@ mod container;
 mod encoder;
 mod fault;
 mod pixels;
+mod probe;
 mod sink;
 mod source;
 mod streams;

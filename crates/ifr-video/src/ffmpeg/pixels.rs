@@ -183,7 +183,8 @@ fn write_words(samples: &[u16], row: &mut [u8], c: Component, big_endian: bool) 
     row.get(last..last + 2)?;
     for (to, &from) in row.chunks_mut(c.step).zip(samples) {
         // Components may share bytes (ten bits each in four bytes), so that bits are added to what is there.
-        let old = if big_endian { u16::from_be_bytes([to[0], to[1]]) } else { u16::from_le_bytes([to[0], to[1]]) };
+        let old =
+            if big_endian { u16::from_be_bytes([to[0], to[1]]) } else { u16::from_le_bytes([to[0], to[1]]) };
         let mask = (((1_u32 << c.depth) - 1) << c.shift) as u16;
         let new = (old & !mask) | ((from << c.shift) & mask);
         let bytes = if big_endian { new.to_be_bytes() } else { new.to_le_bytes() };
@@ -247,7 +248,9 @@ mod tests {
 
     #[test]
     fn our_layouts_have_planar_formats() {
-        for name in ["yuv420p", "yuv422p12", "gbrp", "gbrap", "gbrp10", "gray", "gray10", "ya8", "ya16", "yuva444p16"] {
+        for name in
+            ["yuv420p", "yuv422p12", "gbrp", "gbrap", "gbrp10", "gray", "gray10", "ya8", "ya16", "yuva444p16"]
+        {
             let format = PixFmt::by_name(name).unwrap();
             assert_eq!(planar(layout_of(format).unwrap()), Some(format), "{name}");
         }

@@ -43,6 +43,11 @@ struct Route {
 
 enum How {
     Copy,
+    /// Sound whose source counts in more than samples: milliseconds, in Matroska.
+    Sound {
+        params: av::Params,
+        last: Option<i64>,
+    },
     Text(TextConversion, String),
     /// Decoded, stretched, and encoded again.
     Stretch(Box<AudioTrack>),
@@ -82,7 +87,7 @@ pub(crate) fn create(
     let has_code = streams.video_metadata.iter().chain(&streams.metadata).any(|(k, _)| k == "timecode");
     let mut failure = None;
     for attempt in attempts {
-        if !attempt.data && !(has_data || has_code) {
+        if !(attempt.data || has_data || has_code) {
             break;
         }
         match FileSink::create(options, source, streams, muxer, sound.clone(), attempt) {
@@ -108,7 +113,9 @@ impl From<VideoError> for Failure {
 
 fn check_stretch((num, den): (u32, u32)) -> Result<(), VideoError> {
     if num == 0 || den == 0 {
-        return Err(VideoError::Option(format!("a stretch of {num}/{den} is not possible: both parts must be positive")));
+        return Err(VideoError::Option(format!(
+            "a stretch of {num}/{den} is not possible: both parts must be positive"
+        )));
     }
     Ok(())
 }
@@ -136,8 +143,11 @@ impl FileSink {
         let Opened { encoder, options: mut left, mut notices } = Encoder::open(options, source, muxer)?;
         let url = av::file_url(path)
             .ok_or_else(|| VideoError::Option("the output's name holds a NUL byte".to_owned()))?;
-        let writer = Writer::create(path, reserve(&muxer.name()))
-            .map_err(|source| VideoError::Io { action: "create", path: path.clone(), source })?;
+        let writer = Writer::create(path, reserve(&muxer.name())).map_err(|source| VideoError::Io {
+            action: "create",
+            path: path.clone(),
+            source,
+        })?;
         let mut output = Output::create(muxer, &url, writer).map_err(fault)?;
 
         let extras = options.extras;
@@ -163,17 +173,23 @@ impl FileSink {
             };
             if !wanted {
                 if extras && other.params.kind() == Kind::Data && !other.is_chapter_track() {
-                    notices.push(format!("{} does not take stream {} ({})", muxer.name(), other.index, other.describe()));
+                    notices.push(format!(
+                        "{} does not take stream {} ({})",
+                        muxer.name(),
+                        other.index,
+                        other.describe()
+                    ));
                 }
                 continue;
             }
-            match Route::add(&mut output, muxer, other, options.stretch).map_err(fault)? {
-                Ok((route, notice)) => {
+            let notice = match Route::add(&mut output, muxer, other, options.stretch).map_err(fault)? {
+                Added::Routed(route, notice) => {
                     routes[other.index] = Some(route);
-                    notices.extend(notice);
+                    notice
                 }
-                Err(notice) => notices.extend(notice),
-            }
+                Added::Left(notice) => notice,
+            };
+            notices.extend(notice);
         }
         let sound = match sound {
             Some(track) => Some(SoundWriter::add(&mut output, muxer, track)?),
@@ -264,51 +280,64 @@ fn write_video(
     output.write(packet).map_err(|e| writing(path, e))
 }
 
+/// What came of adding a stream.
+enum Added {
+    /// It has a place in the output; people may have to know how.
+    Routed(Route, Option<String>),
+    /// No packets are written; people may have to know why.
+    Left(Option<String>),
+}
+
 impl Route {
-    /// Adds a stream to the output; the inner error tells why it is left out.
+    /// Adds a stream to the output.
     fn add(
         output: &mut Output,
         muxer: Muxer,
         other: &OtherStream,
         stretch: (u32, u32),
-    ) -> Result<Result<(Self, Option<String>), Option<String>>, AvError> {
+    ) -> Result<Added, AvError> {
         let name = format!("stream {} ({})", other.index, other.describe());
         let (kind, time_base) = (other.params.kind(), other.time_base);
+        let routed = |to, how, notice| Ok(Added::Routed(Self { to, time_base, kind, how }, notice));
         if kind == Kind::Audio && stretch.0 != stretch.1 {
-            return Ok(match AudioTrack::add(output, muxer, other, stretch) {
-                Ok((to, track, notice)) => {
-                    Ok((Self { to, time_base, kind, how: How::Stretch(Box::new(track)) }, notice))
+            return match AudioTrack::add(output, muxer, other, stretch) {
+                Ok((to, track, notice)) => routed(to, How::Stretch(Box::new(track)), notice),
+                Err(reason) => {
+                    let notice = format!("{name} is left out: it cannot be stretched ({reason})");
+                    Ok(Added::Left(Some(notice)))
                 }
-                Err(reason) => Err(Some(format!("{name} is left out: it cannot be stretched ({reason})"))),
-            });
+            };
         }
         let add = |output: &mut Output, params: &av::Params, side_data: &[SideData]| {
             output.add_stream(params, time_base, other.disposition, &other.metadata, side_data)
         };
-        Ok(match container::fit(muxer, other) {
+        match container::fit(muxer, other) {
             Fit::Copy => {
                 let to = add(output, &other.params, &other.side_data)?;
                 if other.rate.is_positive() {
                     output.set_rate(to, other.rate);
                 }
-                Ok((Self { to, time_base, kind, how: How::Copy }, None))
+                let samples = i64::from(other.params.sample_rate()) * i64::from(time_base.num);
+                if kind == Kind::Audio && samples > i64::from(time_base.den) {
+                    let params = other.params.duplicate()?;
+                    return routed(to, How::Sound { params, last: None }, None);
+                }
+                routed(to, How::Copy, None)
             }
             Fit::Text(conversion) => {
                 let becomes = conversion.params()?;
                 let to = add(output, &becomes, &[])?;
-                let from = other.params.codec_name();
                 let notice = format!("{name} becomes {}: styles are lost", becomes.codec_name());
-                Ok((Self { to, time_base, kind, how: How::Text(conversion, from) }, Some(notice)))
+                routed(to, How::Text(conversion, other.params.codec_name()), Some(notice))
             }
             Fit::Attach => {
-                let metadata = attached_as(other);
                 let params = other.params.attachment(&other.picture)?;
-                output.add_stream(&params, time_base, 0, &metadata, &[])?;
-                Err(None)
+                output.add_stream(&params, time_base, 0, &attached_as(other), &[])?;
+                Ok(Added::Left(None))
             }
-            Fit::Remade => Err(None),
-            Fit::Not => Err(Some(format!("{name} is left out: {} cannot hold it", muxer.name()))),
-        })
+            Fit::Remade => Ok(Added::Left(None)),
+            Fit::Not => Ok(Added::Left(Some(format!("{name} is left out: {} cannot hold it", muxer.name())))),
+        }
     }
 }
 
@@ -335,8 +364,10 @@ fn attached_as(picture: &OtherStream) -> Vec<(String, String)> {
 fn fresh(metadata: &[(String, String)], attempt: Attempt) -> Vec<(String, String)> {
     let keeps = |key: &str| {
         let lower = key.to_ascii_lowercase();
-        let statistics = lower.starts_with("_statistics") || lower.starts_with("bps")
-            || lower.starts_with("number_of_") || lower.starts_with("duration");
+        let statistics = lower.starts_with("_statistics")
+            || lower.starts_with("bps")
+            || lower.starts_with("number_of_")
+            || lower.starts_with("duration");
         !STALE.contains(&lower.as_str()) && !statistics && (attempt.time_code || lower != "timecode")
     };
     metadata.iter().filter(|(k, _)| keeps(k)).cloned().collect()
@@ -392,9 +423,8 @@ impl Sink for FileSink {
         self.refuse_when_full()?;
         let Self { output, encoder, video, path, .. } = self;
         let ticks = encoder.ticks();
-        let taken = encoder.send(frame, pts, duration, &mut |packet| {
-            write_video(output, *video, ticks, packet, path)
-        })?;
+        let taken = encoder
+            .send(frame, pts, duration, &mut |packet| write_video(output, *video, ticks, packet, path))?;
         self.frames += u64::from(taken);
         if let Some(sound) = &mut self.sound {
             sound.write_until(&mut self.output, pts + Time::new(1, 1)).map_err(|e| writing(&self.path, e))?;
@@ -425,7 +455,14 @@ impl Sink for FileSink {
         }
         packet.set_stream(route.to);
         packet.forget_position();
-        packet.rescale(route.time_base, self.output.time_base(route.to));
+        let ticks = self.output.time_base(route.to);
+        match &mut route.how {
+            // Matroska's own ticks fit as they are.
+            How::Sound { params, last } if ticks != route.time_base => {
+                packet.rescale_sound(route.time_base, ticks, params, last);
+            }
+            _ => packet.rescale(route.time_base, ticks),
+        }
         if let Err(e) = self.output.write(packet) {
             let data = matches!(route.kind, Kind::Data | Kind::Subtitle);
             if data && e.errno().is_none_or(|_| e == AvError::INVALID_ARGUMENT) {

@@ -1,23 +1,20 @@
 //! Reading containers.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ifr_frame::{
-    ColorDescription, ColorModel, Matrix, PixelFormat, Primaries, Range, Rate, Time, TimeBase, Transfer,
-};
+use ifr_frame::{ColorDescription, PixelFormat, Rate, Time};
 
-use super::av::{self, AvError, AvFrame, Codec, CodecContext, Dict, Graph, Input, Kind, Packet, PixFmt, Step};
-use super::av::{Rational, SideData, StreamView};
-use super::fault::reading;
-use super::pixels;
-use super::streams::{OtherStream, Streams};
-use crate::{
-    CopiedStreams, Item, OpenOptions, Rotation, Source, SourceInfo, StreamPacket, TimedFrame, VideoError,
-    VideoInfo,
+use super::av::{
+    self, AvError, AvFrame, Codec, CodecContext, Dict, Graph, Input, Kind, Packet, PixFmt, Step,
 };
+use super::av::{Rational, SideData};
+use super::fault::{malformed, reading};
+use super::pixels;
+use super::probe::{check_file, choose_video, describe, fill, rotation};
+use super::streams::{OtherStream, Streams};
+use crate::{CopiedStreams, Item, OpenOptions, Source, SourceInfo, StreamPacket, TimedFrame, VideoError};
 
 /// Other streams' packets kept while the first frame is looked for, in bytes, before it is given up.
 const MAX_AHEAD: usize = 256 << 20;
@@ -60,7 +57,8 @@ struct Pictures {
 pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, VideoError> {
     av::route_log();
     let bytes = check_file(path)?;
-    let url = av::file_url(path).ok_or_else(|| malformed(path, "a NUL byte in the file's name", "a file name"))?;
+    let url =
+        av::file_url(path).ok_or_else(|| malformed(path, "a NUL byte in the file's name", "a file name"))?;
     // A file may name others (play lists, MP4 references): whatever it says, nothing is fetched from a network.
     let demuxer = Dict::of([("protocol_whitelist", "file,pipe")]);
     let mut input = Input::open(&url, demuxer).map_err(|e| reading(path, e))?;
@@ -75,12 +73,8 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
         views.push(Some(input.stream(index).map_err(|e| reading(path, e))?));
     }
     let Some(video) = choose_video(&input, &views) else {
-        let found: Vec<String> = views
-            .into_iter()
-            .flatten()
-            .enumerate()
-            .map(|(i, v)| OtherStream::new(i, v).describe())
-            .collect();
+        let found: Vec<String> =
+            views.into_iter().flatten().enumerate().map(|(i, v)| OtherStream::new(i, v).describe()).collect();
         let found = if found.is_empty() { "no streams at all".to_owned() } else { found.join(", ") };
         return Err(VideoError::NoVideo { path: path.to_owned(), found });
     };
@@ -168,101 +162,6 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
     Ok(source)
 }
 
-/// What the system says of the file, before FFmpeg sees it: its messages are better.
-fn check_file(path: &Path) -> Result<Option<u64>, VideoError> {
-    let io = |source| VideoError::Io { action: "open", path: path.to_owned(), source };
-    let metadata = std::fs::metadata(path).map_err(io)?;
-    if metadata.is_dir() {
-        return Err(malformed(path, "a directory", "a video file"));
-    }
-    if !metadata.is_file() {
-        // Opening a pipe twice would lose what was read.
-        return Ok(None);
-    }
-    File::open(path).map_err(io)?;
-    if metadata.len() == 0 {
-        return Err(malformed(path, "an empty file", "a video file"));
-    }
-    Ok(Some(metadata.len()))
-}
-
-fn malformed(path: &Path, found: &str, expected: &str) -> VideoError {
-    VideoError::Malformed { path: path.to_owned(), found: found.to_owned(), expected: expected.to_owned() }
-}
-
-/// FFmpeg's choice, unless that is cover art.
-fn choose_video(input: &Input, views: &[Option<StreamView>]) -> Option<usize> {
-    let is_video =
-        |v: &StreamView| v.params.kind() == Kind::Video && !v.is_attached_picture();
-    let candidate = |i: usize| views.get(i)?.as_ref().filter(|v| is_video(v)).map(|_| i);
-    input.best_video().and_then(candidate).or_else(|| (0..views.len()).find_map(candidate))
-}
-
-/// What the container says; the rest follows from the first frame.
-fn describe(
-    path: &Path,
-    input: &Input,
-    view: &StreamView,
-    container: String,
-    bytes: Option<u64>,
-) -> Result<(SourceInfo, Streams), VideoError> {
-    let time_base = TimeBase::new(view.time_base.num.into(), view.time_base.den.into())?;
-    let rate = nominal_rate(view.rates);
-    let stated = view.duration.and_then(|d| Time::from_pts(d, time_base));
-    let duration = stated.or_else(|| input.duration().map(|d| Time::new(d, 1_000_000)));
-    let frames = u64::try_from(view.frames).ok().filter(|&n| n > 0).or_else(|| {
-        let n = duration?.div_floor(rate?.period());
-        u64::try_from(n).ok().filter(|&n| n > 0)
-    });
-    let chapters = input.chapters();
-    let streams = Streams {
-        others: Vec::new(),
-        metadata: input.metadata(),
-        video_metadata: view.metadata.clone(),
-        video_disposition: view.disposition,
-        video_side_data: view.side_data.clone(),
-        chapters,
-    };
-    let aspect = [view.sample_aspect, view.params.sample_aspect()].into_iter().find(|a| a.is_positive());
-    let video = VideoInfo {
-        width: 0,
-        height: 0,
-        format: PixelFormat::GRAY8,
-        color: view.params.color(),
-        time_base,
-        rate,
-        duration,
-        frames,
-        sample_aspect: aspect.map_or((1, 1), |a| (a.num.unsigned_abs(), a.den.unsigned_abs())),
-        rotation: None,
-        codec: view.params.codec_name(),
-        lossless: view.params.is_lossless(),
-    };
-    if view.time_base.is_positive() {
-        let chapters = streams.chapters.len();
-        let info = SourceInfo {
-            container,
-            video,
-            others: Vec::new(),
-            chapters,
-            bytes,
-            streams: Arc::new(CopiedStreams::default()),
-        };
-        Ok((info, streams))
-    } else {
-        Err(malformed(path, "a time base of zero", "a positive one"))
-    }
-}
-
-/// The lowest common rate, unless the average tells that the rate varies (or that fields were counted).
-fn nominal_rate([average, common]: [Rational; 2]) -> Option<Rate> {
-    let rate = |r: Rational| Rate::new(r.num.into(), r.den.into()).ok();
-    match (rate(average), rate(common)) {
-        (Some(a), Some(c)) if (a.as_f64() - c.as_f64()).abs() <= 0.01 * a.as_f64() => Some(c),
-        (a, c) => a.or(c),
-    }
-}
-
 impl FileSource {
     fn fault(&self, error: AvError) -> VideoError {
         reading(&self.path, error)
@@ -283,10 +182,14 @@ impl FileSource {
         if self.frames > 0 {
             return Ok(());
         }
-        let damaged = if self.skipped > 0 { format!(" ({} damaged packets)", self.skipped) } else { String::new() };
+        let damaged =
+            if self.skipped > 0 { format!(" ({} damaged packets)", self.skipped) } else { String::new() };
         Err(malformed(
             &self.path,
-            &format!("a {} video stream without a picture that can be decoded{damaged}", self.info.video.codec),
+            &format!(
+                "a {} video stream without a picture that can be decoded{damaged}",
+                self.info.video.codec
+            ),
             "at least one picture",
         ))
     }
@@ -302,7 +205,8 @@ impl FileSource {
         self.info.video.rotation = matrix.and_then(|d| rotation(&d.bytes));
         side_data.retain(|d| SideData::OF_PICTURE.contains(&d.kind));
         streams.video_side_data = side_data;
-        self.info.others = others.iter().filter(|o| !o.is_chapter_track()).map(OtherStream::describe).collect();
+        self.info.others =
+            others.iter().filter(|o| !o.is_chapter_track()).map(OtherStream::describe).collect();
         streams.others = others;
         self.info.streams = Arc::new(CopiedStreams { inner: streams });
     }
@@ -352,7 +256,9 @@ impl FileSource {
         if let (Some(stated), Some(last)) = (self.info.video.duration, self.last) {
             let missing = stated - last;
             if missing > stated.scaled(1, 20) && missing > Time::new(2, 1) && self.notices.is_empty() {
-                self.notice(format!("the video ends after {last} s, though the file says {stated} s: it may be cut off"));
+                self.notice(format!(
+                    "the video ends after {last} s, though the file says {stated} s: it may be cut off"
+                ));
             }
         }
         if self.late > 0 {
@@ -420,9 +326,8 @@ impl FileSource {
         let time_base = self.info.video.time_base;
         let next = self.last.map_or(Time::ZERO, |last| last + self.step);
         let pts = self.picture.best_pts().and_then(|t| Time::from_pts(t, time_base)).unwrap_or(next);
-        let duration = Some(self.picture.duration())
-            .filter(|&d| d > 0)
-            .and_then(|d| Time::from_pts(d, time_base));
+        let duration =
+            Some(self.picture.duration()).filter(|&d| d > 0).and_then(|d| Time::from_pts(d, time_base));
         if self.last.is_some_and(|last| pts <= last) {
             tracing::warn!("{}: a frame at {pts} s comes late and is dropped", self.path.display());
             self.late += 1;
@@ -455,10 +360,11 @@ impl FileSource {
             Some(layout) => layout,
             None if format.has_palette() => PixelFormat::RGB8,
             None => {
-                let to = pixels::substitute(format).filter(|_| !format.is_hardware()).ok_or_else(unsupported)?;
-                let filters = format!("scale=flags=accurate_rnd+full_chroma_int+bitexact,format={}", to.name());
-                let graph =
-                    Graph::video(format, width as i32, height as i32, Rational::new(1, 1), &filters);
+                let to =
+                    pixels::substitute(format).filter(|_| !format.is_hardware()).ok_or_else(unsupported)?;
+                let filters =
+                    format!("scale=flags=accurate_rnd+full_chroma_int+bitexact,format={}", to.name());
+                let graph = Graph::video(format, width as i32, height as i32, Rational::new(1, 1), &filters);
                 convert = Some(graph.map_err(|e| self.fault(e))?);
                 let layout = pixels::layout_of(to).ok_or_else(unsupported)?;
                 self.notices.push(format!("its pixel format {} is read as {}", format.name(), to.name()));
@@ -490,52 +396,6 @@ impl Pictures {
         };
         frame.ok_or(AvError::INVALID_DATA)
     }
-}
-
-/// The picture's colour description, completed by the container's and by what the format implies.
-fn fill(
-    picture: ColorDescription,
-    container: ColorDescription,
-    format: PixFmt,
-    layout: PixelFormat,
-) -> ColorDescription {
-    let mut color = picture;
-    if color.matrix == Matrix::UNSPECIFIED {
-        color.matrix = container.matrix;
-    }
-    if color.primaries == Primaries::UNSPECIFIED {
-        color.primaries = container.primaries;
-    }
-    if color.transfer == Transfer::UNSPECIFIED {
-        color.transfer = container.transfer;
-    }
-    if color.range == Range::Unspecified {
-        color.range = container.range;
-    }
-    if color.siting == ifr_frame::ChromaSiting::Unspecified {
-        color.siting = container.siting;
-    }
-    if format.name().starts_with("yuvj") {
-        color.range = Range::Full;
-    }
-    match layout.model {
-        ColorModel::Rgb => color.matrix = Matrix::RGB,
-        // Some decoders leave 0 where they mean nothing.
-        _ if color.matrix == Matrix::RGB => color.matrix = Matrix::UNSPECIFIED,
-        _ => {}
-    }
-    color
-}
-
-fn rotation(bytes: &[u8]) -> Option<Rotation> {
-    let mut matrix = [0; 9];
-    if bytes.len() < 36 {
-        return None;
-    }
-    for (value, b) in matrix.iter_mut().zip(bytes.chunks_exact(4)) {
-        *value = i32::from_ne_bytes([b[0], b[1], b[2], b[3]]);
-    }
-    Some(Rotation(matrix))
 }
 
 impl Source for FileSource {

@@ -9,12 +9,12 @@ use ifr_frame::{Frame, Samples, Time};
 use ifr_video::{Item, OpenOptions, OutputOptions, Source, SourceInfo, Summary, TimedFrame, VideoError};
 
 /// Runs `ffmpeg` with arguments separated by spaces; `{}` stands for each of `paths` in turn.
-pub fn ffmpeg(arguments: &str, paths: &[&Path]) -> Vec<u8> {
+pub(crate) fn ffmpeg(arguments: &str, paths: &[&Path]) -> Vec<u8> {
     run("ffmpeg", &format!("-hide_banner -nostdin -v error -y {arguments}"), paths)
 }
 
 /// Runs `ffprobe` likewise and returns what it says.
-pub fn ffprobe(arguments: &str, path: &Path) -> String {
+pub(crate) fn ffprobe(arguments: &str, path: &Path) -> String {
     String::from_utf8(run("ffprobe", &format!("-v error {arguments} {{}}"), &[path])).unwrap()
 }
 
@@ -29,27 +29,23 @@ fn run(program: &str, arguments: &str, paths: &[&Path]) -> Vec<u8> {
         }
     }
     let output = command.output().unwrap_or_else(|e| panic!("{program} is needed by this test: {e}"));
-    assert!(
-        output.status.success(),
-        "{program} {arguments}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{program} {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
 /// A new clip in `folder`, made by the given ffmpeg arguments.
-pub fn clip(folder: &Path, name: &str, arguments: &str) -> PathBuf {
+pub(crate) fn clip(folder: &Path, name: &str, arguments: &str) -> PathBuf {
     let path = folder.join(name);
     ffmpeg(&format!("{arguments} {{}}"), &[&path]);
     path
 }
 
-pub fn open(path: &Path) -> Box<dyn Source> {
+pub(crate) fn open(path: &Path) -> Box<dyn Source> {
     ifr_video::open(path, &OpenOptions::default()).unwrap()
 }
 
 /// All frames of a file.
-pub fn frames(path: &Path) -> Vec<TimedFrame> {
+pub(crate) fn frames(path: &Path) -> Vec<TimedFrame> {
     let mut source = open(path);
     let mut frames = Vec::new();
     while let Some(item) = source.next().unwrap() {
@@ -61,7 +57,7 @@ pub fn frames(path: &Path) -> Vec<TimedFrame> {
 }
 
 /// The samples of a frame as `-f rawvideo` writes them.
-pub fn raw(frame: &Frame) -> Vec<u8> {
+pub(crate) fn raw(frame: &Frame) -> Vec<u8> {
     let mut bytes = Vec::new();
     for plane in frame.planes() {
         match &plane.samples {
@@ -73,7 +69,7 @@ pub fn raw(frame: &Frame) -> Vec<u8> {
 }
 
 /// Options that keep everything of a source.
-pub fn options(info: &SourceInfo, path: &Path) -> OutputOptions {
+pub(crate) fn options(info: &SourceInfo, path: &Path) -> OutputOptions {
     let v = &info.video;
     OutputOptions {
         path: path.to_owned(),
@@ -98,7 +94,7 @@ pub fn options(info: &SourceInfo, path: &Path) -> OutputOptions {
 }
 
 /// Copies `from` to `to`, each frame's time (and duration) mapped by `time`. Returns the sink's notices too.
-pub fn copy(
+pub(crate) fn copy(
     from: &Path,
     to: &Path,
     change: impl FnOnce(&mut OutputOptions),
@@ -120,7 +116,7 @@ pub fn copy(
 }
 
 /// What `ffprobe` says of the frames' times in seconds as fractions: `best_effort_timestamp` × time base.
-pub fn probed_times(path: &Path) -> Vec<Time> {
+pub(crate) fn probed_times(path: &Path) -> Vec<Time> {
     let base = ffprobe("-select_streams v:0 -show_entries stream=time_base -of csv=p=0", path);
     let (num, den) = base.lines().next().unwrap().trim().split_once('/').unwrap();
     let (num, den): (i64, i64) = (num.parse().unwrap(), den.trim_matches(',').parse().unwrap());
@@ -130,15 +126,15 @@ pub fn probed_times(path: &Path) -> Vec<Time> {
     ticks.map(|t| Time::new(t * num, den)).collect()
 }
 
-pub fn shared(name: &str) -> Option<PathBuf> {
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(name);
     path.exists().then_some(path)
 }
 
-pub fn times(frames: &[TimedFrame]) -> Vec<Time> {
+pub(crate) fn times(frames: &[TimedFrame]) -> Vec<Time> {
     frames.iter().map(|f| f.pts).collect()
 }
 
-pub fn pictures(frames: &[TimedFrame]) -> Vec<Arc<Frame>> {
+pub(crate) fn pictures(frames: &[TimedFrame]) -> Vec<Arc<Frame>> {
     frames.iter().map(|f| Arc::clone(&f.frame)).collect()
 }

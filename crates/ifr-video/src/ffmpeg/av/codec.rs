@@ -3,7 +3,7 @@ use std::ptr::{self, NonNull};
 
 use ifr_frame::{ChromaSiting, ColorDescription, Matrix, Primaries, Range, Transfer};
 
-use super::{AvError, AvFrame, Dict, Kind, Packet, Params, PixFmt, Rational, c_string, ffi, owned};
+use super::{AvError, AvFrame, Dict, Packet, Params, PixFmt, Rational, c_string, ffi, owned};
 
 /// An encoder or decoder of the FFmpeg in use.
 #[derive(Clone, Copy)]
@@ -164,14 +164,7 @@ impl Codec {
         let mut list = ptr::null();
         // SAFETY: without a context the codec's own static list is returned.
         let code = unsafe {
-            ffi::avcodec_get_supported_config(
-                ptr::null(),
-                self.0,
-                config,
-                0,
-                &raw mut list,
-                ptr::null_mut(),
-            )
+            ffi::avcodec_get_supported_config(ptr::null(), self.0, config, 0, &raw mut list, ptr::null_mut())
         };
         if code < 0 { ptr::null() } else { list }
     }
@@ -314,7 +307,10 @@ impl CodecContext {
             if source.ch_layout.order == ffi::AVChannelOrder::UNSPEC {
                 ffi::av_channel_layout_default(&raw mut c.ch_layout, source.ch_layout.nb_channels);
             } else {
-                AvError::check(ffi::av_channel_layout_copy(&raw mut c.ch_layout, &raw const source.ch_layout))?;
+                AvError::check(ffi::av_channel_layout_copy(
+                    &raw mut c.ch_layout,
+                    &raw const source.ch_layout,
+                ))?;
             }
         }
         let formats = codec.sample_formats();
@@ -409,16 +405,10 @@ impl Drop for CodecContext {
     }
 }
 
-/// Whether a codec carries video, by the parameters of its stream.
 impl Params {
     /// Whether this is the codec that `encoder` writes.
     pub fn is_of(&self, encoder: Codec) -> bool {
         self.codec_id() == encoder.id()
-    }
-
-    /// Whether a decoder is there.
-    pub fn can_decode(&self) -> bool {
-        matches!(self.kind(), Kind::Video | Kind::Audio) && Codec::decoder_for(self).is_some()
     }
 }
 

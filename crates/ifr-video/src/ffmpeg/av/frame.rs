@@ -187,8 +187,7 @@ impl AvFrame {
     /// Rows of a plane and bytes a row, padding aside.
     fn plane_size(&self, plane: usize) -> Option<(usize, usize)> {
         let format = self.format();
-        let (x_shift, rows_shift) = format.chroma_shift();
-        let _ = x_shift;
+        let (_, rows_shift) = format.chroma_shift();
         let shift = if plane == 1 || plane == 2 { rows_shift } else { 0 };
         let rows = self.height().div_ceil(1 << shift);
         // SAFETY: a function of numbers.

@@ -25,7 +25,6 @@ pub struct Chapter {
 pub struct StreamView {
     pub params: Params,
     pub time_base: Rational,
-    pub start: Option<i64>,
     pub duration: Option<i64>,
     pub frames: i64,
     /// Average and lowest common frame rate.
@@ -115,7 +114,6 @@ impl Input {
         Ok(StreamView {
             params,
             time_base: Rational::from_c(s.time_base),
-            start: known(s.start_time),
             duration: known(s.duration).filter(|&d| d > 0),
             frames: s.nb_frames,
             rates: [Rational::from_c(s.avg_frame_rate), Rational::from_c(s.r_frame_rate)],

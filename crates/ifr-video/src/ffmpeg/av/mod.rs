@@ -1,6 +1,7 @@
 //! The safe layer over FFmpeg's C libraries, cut to what this crate needs. All `unsafe` code of the crate is in here:
 //! each type owns one C object, frees it when dropped, and never hands out its pointer beyond this module.
 #![allow(unsafe_code, reason = "FFmpeg is a C library")]
+#![allow(clippy::unnecessary_cast, reason = "the types of constants differ between versions of FFmpeg")]
 #![allow(unreachable_pub, reason = "the module is private: `pub` here means the crate")]
 
 mod codec;
@@ -27,7 +28,7 @@ pub use output::{Muxer, Output};
 pub use packet::Packet;
 pub use params::{Kind, Params, SideData};
 pub use pixel::{Component, PixFmt};
-pub use write::{Written, Writer};
+pub use write::{Writer, Written};
 
 use std::ffi::{CStr, CString, c_char};
 use std::path::Path;

@@ -27,12 +27,6 @@ impl Muxer {
         owned(self.0.name)
     }
 
-    /// Its usual extension.
-    pub fn extension(self) -> Option<String> {
-        let all = owned(self.0.extensions);
-        all.split(',').next().filter(|e| !e.is_empty()).map(str::to_owned)
-    }
-
     /// Whether it needs a file of its own.
     pub fn writes_file(self) -> bool {
         self.0.flags & ffi::AVFMT_NOFILE as i32 == 0
@@ -81,8 +75,7 @@ impl Muxer {
 fn in_riff(codec: ffi::AVCodecID) -> bool {
     // SAFETY: static tables, handed over as the lists of tables that end with null which the call asks for.
     unsafe {
-        let tables =
-            [ffi::avformat_get_riff_video_tags(), ffi::avformat_get_riff_audio_tags(), ptr::null()];
+        let tables = [ffi::avformat_get_riff_video_tags(), ffi::avformat_get_riff_audio_tags(), ptr::null()];
         let mut tag = 0;
         ffi::av_codec_get_tag2(tables.as_ptr(), codec, &raw mut tag) != 0
     }
@@ -205,7 +198,8 @@ impl Output {
     /// Writes what comes before the packets. Options that the muxer does not know stay in `options`.
     pub fn write_header(&mut self, options: &mut Dict) -> Result<(), AvError> {
         // SAFETY: streams are set up; the call may change their time bases.
-        AvError::check(unsafe { ffi::avformat_write_header(self.context.as_ptr(), options.as_mut()) }).map(drop)
+        AvError::check(unsafe { ffi::avformat_write_header(self.context.as_ptr(), options.as_mut()) })
+            .map(drop)
     }
 
     /// In what the muxer counts a stream's times, once the header is written.
@@ -218,10 +212,8 @@ impl Output {
     /// Writes a packet in its turn among the other streams' packets.
     pub fn write(&mut self, mut packet: Packet) -> Result<(), AvError> {
         // SAFETY: the packet's content is taken over, which leaves it empty.
-        AvError::check(unsafe {
-            ffi::av_interleaved_write_frame(self.context.as_ptr(), packet.as_mut())
-        })
-        .map(drop)
+        AvError::check(unsafe { ffi::av_interleaved_write_frame(self.context.as_ptr(), packet.as_mut()) })
+            .map(drop)
     }
 
     /// Writes what comes after the packets, and everything that is still held back.

@@ -2,7 +2,7 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::slice;
 
-use super::{AvError, NO_PTS, Rational, ffi};
+use super::{AvError, NO_PTS, Params, Rational, ffi};
 
 /// A coded packet.
 pub struct Packet(NonNull<ffi::AVPacket>);
@@ -81,14 +81,30 @@ impl Packet {
         usize::try_from(self.get().size).unwrap_or(0)
     }
 
-    /// Whether the demuxer found it damaged.
-    pub fn is_corrupt(&self) -> bool {
-        self.get().flags & ffi::AV_PKT_FLAG_CORRUPT as i32 != 0
-    }
-
     /// Forgets where in its file the packet lay.
     pub fn forget_position(&mut self) {
         self.get_mut().pos = -1;
+    }
+
+    /// Counts the times of a packet of sound in `to` instead of `from`, the latter being coarser than a sample: the
+    /// packets before it tell which of the samples that fall on the tick is meant. `last` is kept from packet to packet.
+    pub fn rescale_sound(&mut self, from: Rational, to: Rational, params: &Params, last: &mut Option<i64>) {
+        let (Some(dts), rate) = (self.dts().or(self.pts()), params.sample_rate()) else {
+            return self.rescale(from, to);
+        };
+        let samples = params.samples(self.size());
+        if rate <= 0 || samples <= 0 {
+            return self.rescale(from, to);
+        }
+        let mut state = last.unwrap_or(NO_PTS);
+        let clock = Rational::new(1, rate);
+        // SAFETY: arithmetic on plain values, with a state of our own.
+        let dts = unsafe {
+            ffi::av_rescale_delta(from.to_c(), dts, clock.to_c(), samples, &raw mut state, to.to_c())
+        };
+        *last = Some(state);
+        let duration = super::rescale(samples.into(), clock, to);
+        self.set_times(Some(dts), Some(dts), duration);
     }
 
     /// Counts the times in `to` instead of `from`, to nearest.

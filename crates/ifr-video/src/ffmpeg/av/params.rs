@@ -1,6 +1,6 @@
 use std::fmt;
-use std::ptr::NonNull;
 use std::ptr;
+use std::ptr::NonNull;
 
 use ifr_frame::ColorDescription;
 
@@ -112,13 +112,6 @@ impl Params {
         descriptor.is_some_and(|d| d.props & both == ffi::AV_CODEC_PROP_LOSSLESS as i32)
     }
 
-    /// Whether subtitles are text rather than pictures.
-    pub fn is_text(&self) -> bool {
-        // SAFETY: returns null or a static descriptor.
-        let descriptor = unsafe { ffi::avcodec_descriptor_get(self.get().codec_id).as_ref() };
-        descriptor.is_some_and(|d| d.props & ffi::AV_CODEC_PROP_TEXT_SUB as i32 != 0)
-    }
-
     pub fn size(&self) -> (i32, i32) {
         (self.get().width, self.get().height)
     }
@@ -136,17 +129,18 @@ impl Params {
         self.get().sample_rate
     }
 
-    /// Samples a packet, where that is constant.
-    pub fn frame_size(&self) -> i32 {
-        self.get().frame_size
+    /// Samples in a packet of `size` bytes; 0 when unknown.
+    pub fn samples(&self, size: usize) -> i32 {
+        let size = i32::try_from(size).unwrap_or(0);
+        // SAFETY: only reads the parameters.
+        let samples = unsafe { ffi::av_get_audio_frame_duration2(self.0.as_ptr(), size) };
+        if samples > 0 { samples } else { self.get().frame_size }
     }
 
-    pub fn bit_rate(&self) -> i64 {
-        self.get().bit_rate
-    }
-
-    pub fn channels(&self) -> i32 {
-        self.get().ch_layout.nb_channels
+    /// Another copy.
+    pub fn duplicate(&self) -> Result<Self, AvError> {
+        // SAFETY: valid as long as `self`.
+        unsafe { Self::copy_of(self.as_ptr()) }
     }
 
     /// The channel layout in FFmpeg's words, e.g. `stereo`.

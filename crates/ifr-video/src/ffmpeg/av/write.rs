@@ -164,8 +164,9 @@ fn keep_free(path: &Path, bytes: u64) -> Option<File> {
 unsafe extern "C" fn write(opaque: *mut c_void, bytes: Bytes, size: c_int) -> c_int {
     let Ok(length) = usize::try_from(size) else { return ffi::AVERROR(libc::EINVAL) };
     // SAFETY: the state given to `avio_alloc_context`, and as many bytes as libavformat says.
-    let (state, bytes) =
-        unsafe { (&mut *opaque.cast::<State>(), ptr::slice_from_raw_parts(bytes.cast_const(), length).as_ref()) };
+    let (state, bytes) = unsafe {
+        (&mut *opaque.cast::<State>(), ptr::slice_from_raw_parts(bytes.cast_const(), length).as_ref())
+    };
     match state.write(bytes.unwrap_or_default()) {
         Ok(()) => size,
         Err(errno) => {
