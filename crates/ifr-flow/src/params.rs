@@ -27,7 +27,7 @@ pub(crate) struct Params {
 
 /// Found by the half-rate test on real clips at 360 lines and on large-motion triplets: less smoothness than the 20 usual
 /// with brightness 5 and gradient 10, a single warp per level, but several rounds of propagation between patches.
-const TERMS: Terms = Terms { alpha: 10.0, delta: 5.0, gamma: 10.0, warps: 1, sweeps: 4 };
+const TERMS: Terms = Terms { alpha: 10.0, delta: 5.0, gamma: 10.0, warps: 1, sweeps: 3 };
 
 impl Quality {
     pub(crate) fn params(self) -> Params {
@@ -35,7 +35,7 @@ impl Quality {
             Self::Standard => Params {
                 flow: FlowParams {
                     finest: 0,
-                    search: SearchParams { step: 4, steps: 6, rounds: 2 },
+                    search: SearchParams { step: 5, steps: 6, rounds: 2 },
                     terms: TERMS,
                 },
                 project: 1,
