@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let picture = dir.join(format!("{name}.side-by-side.png"));
     let shown = match &scene {
         Some(_) => SHOWN.map(|(num, den)| Time::new(num, den)).to_vec(),
-        None => thirds(&plan, report.read),
+        None => middles(&input, &[report.read / 3, report.read * 2 / 3])?,
     };
     let score = side_by_side(&input, &report.output, scene.as_ref(), &shown, &picture)?;
     eprintln!("\nsource        {}\nsmooth        {}", input.display(), report.output.display());
@@ -100,13 +100,20 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Instants a third and two thirds into a video.
-fn thirds(plan: &Plan, frames: u64) -> Vec<Time> {
-    let rate = plan.source.video.rate.unwrap_or_else(Request::default_sequence_rate);
-    let at = |n: u64, d: u64| {
-        rate.time_of(i64::try_from(frames * n / d).unwrap_or(0)) + rate.period().scaled(1, 2)
-    };
-    vec![at(1, 3), at(2, 3)]
+/// The middles of the intervals after the frames with these numbers.
+fn middles(path: &Path, numbers: &[u64]) -> Result<Vec<Time>, Failure> {
+    let mut source = job::open(&Request::new(path, Speed::Factor(2)))?;
+    let (mut last, mut number, mut found) = (None, 0, Vec::new());
+    while let (Some(item), true) = (source.next().map_err(Failure::input)?, found.len() < numbers.len()) {
+        let Item::Frame(frame) = item else { continue };
+        if let Some(last) = last.replace(frame.pts) {
+            if numbers.contains(&number) {
+                found.push(frame.pts.lerp(last, 1, 2));
+            }
+            number += 1;
+        }
+    }
+    Ok(found)
 }
 
 /// Renders the scene at 24 frames a second with its sound.
