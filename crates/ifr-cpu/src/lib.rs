@@ -1,0 +1,1 @@
+//! Plans and runs the networks of ifr on the CPU.

@@ -1,0 +1,1 @@
+//! The networks of ifr as graphs: IFRNet S, B and L; parameters, safetensors, cost.
