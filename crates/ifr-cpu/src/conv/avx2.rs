@@ -1,4 +1,4 @@
-//! The convolution in AVX2 and FMA: up to 4 output channels × 3 vectors of 8 positions in registers.
+//! The convolution in AVX2 and FMA: up to 6 output channels × 2 vectors of 8 positions in registers.
 #![allow(unsafe_code, reason = "AVX2 intrinsics on planes in memory")]
 
 use std::arch::x86_64::{
@@ -25,11 +25,13 @@ pub(super) unsafe fn run(call: &Call<'_>, blocks: Range<usize>, vectors: Range<u
         for block in &call.packed.blocks[blocks.clone()] {
             let strip = match block.len {
                 1 => strip::<1, 6>,
-                2 => strip::<2, 4>,
+                2 => strip::<2, 5>,
                 3 => strip::<3, 3>,
-                _ => strip::<4, 3>,
+                4 => strip::<4, 2>,
+                5 => strip::<5, 2>,
+                _ => strip::<6, 2>,
             };
-            // SAFETY: the caller's promise, passed on; blocks have at most 4 channels.
+            // SAFETY: the caller's promise, passed on; blocks have at most 6 channels.
             unsafe { strip(call, block, inputs.clone(), vectors.clone()) };
         }
     }

@@ -58,7 +58,7 @@ fn largest_block(level: Level) -> usize {
     match level.0 {
         Set::Scalar => 4,
         #[cfg(target_arch = "x86_64")]
-        Set::Avx2 => 4,
+        Set::Avx2 => 6,
         #[cfg(target_arch = "x86_64")]
         Set::Avx512 => 14,
     }
