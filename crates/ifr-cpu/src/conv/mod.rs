@@ -14,7 +14,10 @@
 //! A work unit is a range of output-channel blocks and a range of 16-float vectors. Each output value is summed up in
 //! the same order whatever the unit, so results depend neither on units nor on threads. Levels differ in their last
 //! bits: the vector kernels use fused multiply-add.
-#![allow(unsafe_code, reason = "kernels read and write planes by pointer; see `Call` for what callers promise")]
+#![allow(
+    unsafe_code,
+    reason = "kernels read and write planes by pointer; see `Call` for what callers promise"
+)]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
