@@ -21,7 +21,7 @@ use super::{
 /// b.output(features);
 /// let graph = b.finish()?;
 /// assert_eq!(graph.multiple(), 2);
-/// assert_eq!(graph.param(graph.param_ids().next().unwrap()).name, "layer.0.weight");
+/// assert_eq!(graph.tensor_named("features"), Some(features.tensor));
 /// # Ok::<(), ifr_net::GraphError>(())
 /// ```
 #[derive(Debug)]
@@ -87,10 +87,13 @@ impl Builder {
         self.declare(name, 1, Extent::Point, Phase::Instant)
     }
 
-    /// Marks a whole tensor as an output of the graph.
+    /// Marks a whole tensor, written by an operation, as an output of the graph.
     pub fn output(&mut self, view: View) {
         if self.info(view).is_none_or(|t| (view.first, view.channels) != (0, t.channels)) {
             self.fail("output", "an output is a whole tensor");
+        }
+        if self.graph.inputs.contains(&view.tensor) {
+            self.fail("output", "an input is no output");
         }
         self.graph.outputs.push(view.tensor);
     }

@@ -24,8 +24,8 @@ pub enum GraphError {
         /// What both must be a multiple of.
         multiple: usize,
     },
-    /// No tensor of that name.
-    #[error("the graph has no tensor '{0}'")]
+    /// No operation writes a tensor of that name.
+    #[error("the graph writes no tensor '{0}'")]
     NoTensor(String),
     /// A mistake in the description of a network.
     #[error("{network}: {tensor}: {problem}")]

@@ -204,7 +204,7 @@ impl Graph {
     /// The same network with other outputs, by name: a test may ask for `decoder4`, a viewer for `flows1`.
     ///
     /// # Errors
-    /// [`GraphError::NoTensor`] when the graph has none of that name.
+    /// [`GraphError::NoTensor`] when the graph writes none of that name.
     pub fn with_outputs(&self, names: &[&str]) -> Result<Self, GraphError> {
         let find =
             |name: &&str| self.tensor_named(name).ok_or_else(|| GraphError::NoTensor((*name).to_owned()));
