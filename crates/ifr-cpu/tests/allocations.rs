@@ -1,5 +1,6 @@
 //! Once warm, an engine allocates nothing. (A binary of its own, since it counts every allocation of the process.)
 
+#![allow(clippy::unwrap_used, reason = "tests may")]
 #![allow(unsafe_code, reason = "a counting allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,5 +1,7 @@
 //! The suite that every interpreter of graphs passes, on every level of this machine.
 
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
 use std::sync::Arc;
 
 use ifr_cpu::{CpuError, Engine, EngineOptions, Level};

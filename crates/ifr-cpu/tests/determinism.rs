@@ -1,5 +1,7 @@
 //! Results depend neither on the number of threads, nor on what an engine did before.
 
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
 use std::sync::Arc;
 
 use ifr_cpu::{Engine, EngineOptions, Level};
@@ -49,5 +51,14 @@ fn what_ran_before_changes_nothing() {
     for (width, height) in [(160, 96), (48, 32), (96, 160), (160, 96)] {
         let found = frames(&mut used, width, height);
         assert!(found == frames(&mut engine(2, Level::best()), width, height), "{width}x{height}");
+    }
+}
+
+#[test]
+fn vector_levels_agree_to_the_bit() {
+    let vector: Vec<_> = Level::available().into_iter().filter(|&l| l != Level::SCALAR).collect();
+    for two in vector.windows(2) {
+        let [a, b] = [two[0], two[1]].map(|level| frames(&mut engine(2, level), 80, 48));
+        assert!(a == b, "{} and {}", two[0], two[1]);
     }
 }

@@ -1,5 +1,7 @@
 //! Every level against the reference implementation's own results (see the README beside the vectors).
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
+
 use ifr_cpu::{Engine, EngineOptions, Level};
 use ifr_net::{IfrNet, ParameterStore, Parameters, Tensor};
 
@@ -27,11 +29,11 @@ fn check(net: IfrNet) {
     for level in Level::available() {
         for (key, t, scale) in [("t0.5", 0.5, "1"), ("t0.25", 0.25, "1"), ("t0.5.scale0.5", 0.5, "0.5")] {
             let graph = net.graph(scale.parse().unwrap()).unwrap();
-            let graph = graph.with_outputs(&["pred", DECODERS[0], DECODERS[1], DECODERS[2], DECODERS[3]]).unwrap();
+            let graph =
+                graph.with_outputs(&["pred", DECODERS[0], DECODERS[1], DECODERS[2], DECODERS[3]]).unwrap();
             let options = EngineOptions { level, ..EngineOptions::default() };
             let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), options).unwrap();
-            let found =
-                engine.run_tensors(&[img0.clone(), img1.clone(), Tensor::point(&[t])]).unwrap();
+            let found = engine.run_tensors(&[img0.clone(), img1.clone(), Tensor::point(&[t])]).unwrap();
 
             let error = worst(found[0].data(), &store.read(&format!("{key}.pred")).unwrap());
             println!("{net} {key} {level}: pred {error:.2e}");

@@ -1,4 +1,5 @@
 //! The convolution in AVX2 and FMA: up to 6 output channels × 2 vectors of 8 positions in registers.
+#![allow(clippy::needless_range_loop, reason = "indices m and n name a tile's rows and columns throughout")]
 #![allow(unsafe_code, reason = "AVX2 intrinsics on planes in memory")]
 
 use std::arch::x86_64::{

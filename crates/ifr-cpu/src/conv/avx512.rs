@@ -1,4 +1,5 @@
 //! The convolution in AVX-512: up to 14 output channels × 2 vectors of 16 positions in registers.
+#![allow(clippy::needless_range_loop, reason = "indices m and n name a tile's rows and columns throughout")]
 #![allow(unsafe_code, reason = "AVX-512 intrinsics on planes in memory")]
 
 use std::arch::x86_64::{

@@ -10,6 +10,8 @@
 pub(crate) mod arithmetic;
 pub(crate) mod phase;
 pub(crate) mod resize;
+#[cfg(test)]
+mod tests;
 pub(crate) mod warp;
 
 /// Declares `fn NAME(level, ARGUMENTS)`, which runs `BODY(ARGUMENTS)` compiled for the instruction set `level`.

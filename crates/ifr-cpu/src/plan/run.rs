@@ -159,9 +159,9 @@ unsafe fn warp_row(
 /// As for [`run_unit`].
 unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level, memory: Memory) {
     let layout = step.layout;
-    // SAFETY (of the closures' bodies): see `run_unit`.
-    let row = |plane: Address, from: Layout, y: usize| unsafe {
-        memory.read(plane + y * from.stride(), from.width)
+    let row = |plane: Address, from: Layout, y: usize| {
+        // SAFETY: see `run_unit`.
+        unsafe { memory.read(plane + y * from.stride(), from.width) }
     };
     let operand = |operands: &Operands| {
         let pick = |planes: &[Address]| planes[if planes.len() == 1 { 0 } else { c }];
