@@ -49,15 +49,15 @@ impl IfrNet {
 
     /// The network as a graph that works at `scale` times the size of its input (at most 1) and blends at full size.
     ///
-    /// Inputs: `img0`, `img1` (3 channels, RGB in \[0, 1\], padded to a multiple of [`Graph::multiple`]: 16 / scale) and `t`.
+    /// Inputs: `img0`, `img1` (3 channels, RGB in \[0, 1\], padded to a multiple of [`Graph::multiple`]) and `t`.
     /// Output: `pred`, 3 channels in \[0, 1\]. Other tensors worth asking for (see [`Graph::with_outputs`]):
     ///
     /// | name | channels | extent | what |
     /// |---|---|---|---|
     /// | `img0/level1` … `img1/level4` | encoder's | scale/2 … scale/16 | features of each image |
-    /// | `decoder4` … `decoder2` | 2 + 2 + next level's | scale/8 … scale/2 | raw output: flow residuals, features of the middle |
-    /// | `decoder1` | 2 + 2 + 1 + 3 | scale | raw output: flow residuals, mask logit, RGB residual |
-    /// | `flows3` … `flows1` | 4 | scale/4 … scale | flow to `img0` (x, y), then to `img1`, in pixels of that level (level 4: `decoder4`'s first 4) |
+    /// | `decoder4` … `decoder2` | 2 + 2 + next level's | scale/8 … scale/2 | raw: flow residuals, features of the middle |
+    /// | `decoder1` | 2 + 2 + 1 + 3 | scale | raw: flow residuals, mask logit, RGB residual |
+    /// | `flows3` … `flows1` | 4 | scale/4 … scale | flow to `img0` (x, y), then to `img1`, in that level's pixels |
     /// | `mask` | 1 | scale | weight of `img0` |
     /// | `flows`, `mask.full`, `residual` | 4, 1, 3 | 1 | the same at full size, where scale < 1 |
     ///

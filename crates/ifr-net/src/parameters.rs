@@ -92,7 +92,8 @@ impl Parameters {
             .collect()
     }
 
-    /// Writes a safetensors file: values as `dtype` ([`Dtype::F32`], [`Dtype::F16`] or [`Dtype::Bf16`]), with this metadata.
+    /// Writes a safetensors file: values as `dtype` ([`Dtype::F32`], [`Dtype::F16`] or [`Dtype::Bf16`]), and words about
+    /// them.
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be written or the type is none of the three.

@@ -2,7 +2,7 @@ use std::error::Error;
 
 use thiserror::Error;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Phase, TensorId};
 use crate::parameters::Parameters;
 use crate::reference;
 use crate::tensor::{InputError, Tensor};
@@ -22,6 +22,31 @@ pub trait Engine {
         params: &Parameters,
         inputs: &[Tensor],
     ) -> Result<Vec<Tensor>, Self::Error>;
+
+    /// Runs a graph for several timesteps of one pair: the outputs for each of `timesteps`, which take the place of the
+    /// inputs of [`Phase::Instant`]. An engine that keeps what [`Phase::Pair`] made does so here; by default
+    /// everything runs anew.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    fn run_instants(
+        &mut self,
+        graph: &Graph,
+        params: &Parameters,
+        inputs: &[Tensor],
+        timesteps: &[Tensor],
+    ) -> Result<Vec<Vec<Tensor>>, Self::Error> {
+        timesteps.iter().map(|t| self.run(graph, params, &at_instant(graph, inputs, t))).collect()
+    }
+}
+
+/// The inputs with those of [`Phase::Instant`] replaced.
+fn at_instant(graph: &Graph, inputs: &[Tensor], t: &Tensor) -> Vec<Tensor> {
+    let pick = |(&id, input): (&TensorId, &Tensor)| match graph.tensor(id).phase {
+        Phase::Pair => input.clone(),
+        Phase::Instant => t.clone(),
+    };
+    graph.inputs().iter().zip(inputs).map(pick).collect()
 }
 
 /// One case of the suite.
@@ -46,6 +71,10 @@ impl Case {
     /// [`InputError`] when the case itself does not hold together.
     pub fn expected(&self) -> Result<Vec<Tensor>, InputError> {
         reference::run(&self.graph, &self.params, &self.inputs)
+    }
+
+    fn failed(&self, source: impl Error + Send + Sync + 'static) -> Box<Failure> {
+        Box::new(Failure::Error { case: self.name.clone(), source: Box::new(source) })
     }
 }
 
@@ -102,18 +131,37 @@ pub fn check<E: Engine>(engine: &mut E) -> Result<(), Box<Failure>> {
     cases.iter().try_for_each(|case| check_case(engine, case))
 }
 
-/// Runs one case on an engine: twice, since engines keep buffers and must not let one run shine through in the next.
+/// Runs one case on an engine: twice, since engines keep buffers and must not let one run shine through in the next. A
+/// graph with a timestep then runs for several of them.
 ///
 /// # Errors
 /// How it failed.
 pub fn check_case<E: Engine>(engine: &mut E, case: &Case) -> Result<(), Box<Failure>> {
-    let error = |source| Box::new(Failure::Error { case: case.name.clone(), source });
-    let expected = case.expected().map_err(|e| error(Box::new(e)))?;
+    let Case { graph, params, inputs, .. } = case;
+    let expected = case.expected().map_err(|e| case.failed(e))?;
     for _ in 0..2 {
-        let found = engine.run(&case.graph, &case.params, &case.inputs).map_err(|e| error(Box::new(e)))?;
+        let found = engine.run(graph, params, inputs).map_err(|e| case.failed(e))?;
         compare(case, &found, &expected)?;
     }
-    Ok(())
+    let mut of_phase =
+        graph.inputs().iter().zip(inputs).filter(|(id, _)| graph.tensor(**id).phase == Phase::Instant);
+    let Some((_, given)) = of_phase.next() else { return Ok(()) };
+    let mut other = given.clone();
+    other.data_mut().iter_mut().for_each(|t| *t = 1.0 - *t);
+    let timesteps = [given.clone(), other.clone(), given.clone()];
+    let found = engine.run_instants(graph, params, inputs, &timesteps).map_err(|e| case.failed(e))?;
+    let at_other =
+        reference::run(graph, params, &at_instant(graph, inputs, &other)).map_err(|e| case.failed(e))?;
+    let wanted = [&expected, &at_other, &expected];
+    if found.len() != wanted.len() {
+        let shapes = |runs: usize| vec![[0; 4]; runs];
+        return Err(Box::new(Failure::Shape {
+            case: case.name.clone(),
+            found: shapes(found.len()),
+            expected: shapes(wanted.len()),
+        }));
+    }
+    found.iter().zip(wanted).try_for_each(|(found, wanted)| compare(case, found, wanted))
 }
 
 fn compare(case: &Case, found: &[Tensor], expected: &[Tensor]) -> Result<(), Box<Failure>> {

@@ -3,7 +3,7 @@
 //!
 //! An engine implements [`Engine`] and calls [`check`]:
 //!
-//! ```
+//! ```no_run
 //! use ifr_net::{conformance, reference::Reference};
 //!
 //! conformance::check(&mut Reference).unwrap();

@@ -52,11 +52,10 @@ pub(super) fn conv(
     out
 }
 
-/// The output columns whose input column under tap `k` exists: `first..end`.
+/// Of `output` positions x, those whose stride·x + k − padding is one of `input` positions: `first..end`.
 fn inside(k: usize, window: Window, input: usize, output: usize) -> (usize, usize) {
     let Window { stride, padding, .. } = window;
     let first = padding.saturating_sub(k).div_ceil(stride);
-    // stride·x + k − padding < input
     let end = (input + padding).saturating_sub(k).div_ceil(stride);
     (first, end.min(output))
 }
@@ -86,17 +85,20 @@ pub(super) fn conv_transpose(
                     for kx in 0..kernel {
                         let tap =
                             f64::from(weight[((i * group_out + o % group_out) * kernel + ky) * kernel + kx]);
+                        // The input columns that this tap sends to columns of the output.
+                        let (first, end) = inside(kx, window, ow, iw);
                         for y in 0..ih {
                             let Some(ty) = (y * stride + ky).checked_sub(padding).filter(|&ty| ty < oh)
                             else {
                                 continue;
                             };
-                            for x in 0..iw {
-                                let Some(tx) = (x * stride + kx).checked_sub(padding).filter(|&tx| tx < ow)
-                                else {
-                                    continue;
-                                };
-                                sums[ty * ow + tx] += tap * f64::from(plane[y * iw + x]);
+                            if first >= end {
+                                continue;
+                            }
+                            let to = &mut sums[ty * ow + first * stride + kx - padding..(ty + 1) * ow];
+                            let from = &plane[y * iw + first..y * iw + end];
+                            for (sum, &v) in to.iter_mut().step_by(stride).zip(from) {
+                                *sum += tap * f64::from(v);
                             }
                         }
                     }

@@ -1,7 +1,8 @@
 //! The judge: every operation as plain loops, in the order the definitions give, with sums in `f64`.
 //!
-//! Nothing is fused, nothing kept for the next run and every tensor exists at once: simple rather than quick. Engines are
-//! held to what comes out of here; this module is itself held to the golden vectors of the reference implementation.
+//! Nothing is fused, nothing kept for the next run and every tensor exists at once: simple rather than quick. Engines
+//! are held to what comes out of here; this module is itself held to the golden vectors of the reference
+//! implementation.
 
 mod conv;
 mod sample;

@@ -26,6 +26,13 @@ fn windows(cases: &mut Vec<Case>) -> Result<(), GraphError> {
             cases.push(m.output(y, [n, h * s, w * s])?);
         }
     }
+    // Large enough for strips, threads and the main loops of wide vectors.
+    for (k, s, p) in forward {
+        let mut m = Maker::new(format!("conv {k}/{s}/{p}, large"));
+        let x = m.map("x", 12, Fill::Noise(1.0));
+        let y = m.b.conv("y", "layer", vec![x.into()], ConvSpec::new(20, Window::new(k, s, p)));
+        cases.push(m.output(y, [1, 68, 132])?);
+    }
     for (k, s, p) in [(4, 2, 1), (2, 2, 0), (3, 1, 1), (5, 3, 1), (6, 2, 2)] {
         for [n, h, w] in [[1, 1, 1], [2, 1, 2], [1, 2, 1], [1, 3, 5], [1, 7, 17], [2, 16, 33]] {
             let mut m = Maker::new(format!("transposed conv {k}/{s}/{p} on {h}x{w}, batch {n}"));

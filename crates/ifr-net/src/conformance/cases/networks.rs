@@ -17,6 +17,7 @@ pub(super) fn cases() -> Result<Vec<Case>, GraphError> {
     for (net, scale, size) in [
         (TINY, "1", [1, 16, 16]),
         (TINY, "1", [2, 32, 48]),
+        (TINY, "1", [1, 144, 208]),
         (seven, "1", [1, 48, 64]),
         (TINY, "1/2", [2, 32, 64]),
         (TINY, "4/5", [1, 40, 60]),
