@@ -1,0 +1,79 @@
+//! Time a frame of the IFRNet family takes, without any video around it.
+//!
+//!     cargo run --release -p ifr-cpu --example speed -- [s|b|l] [WIDTHxHEIGHT] [THREADS] [LEVEL]
+//!
+//! Prints the least wall time of several runs, and the processor time a run takes on all threads together, for the part
+//! that a pair's instants share and for one instant.
+#![allow(clippy::print_stdout, reason = "an example prints its result")]
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ifr_cpu::{Engine, EngineOptions, Level};
+use ifr_net::{IfrNet, Parameters, Ratio};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let arg = |i: usize, default: &str| args.get(i).cloned().unwrap_or_else(|| default.to_owned());
+    let net = match arg(0, "s").as_str() {
+        "s" => IfrNet::S,
+        "b" => IfrNet::B,
+        "l" => IfrNet::L,
+        other => return Err(format!("no network '{other}': s, b or l").into()),
+    };
+    let size = arg(1, "448x256");
+    let (width, height) = size.split_once('x').ok_or("a size such as 448x256")?;
+    let (width, height): (usize, usize) = (width.parse()?, height.parse()?);
+    let threads = arg(2, "2").parse()?;
+    let level = match args.get(3) {
+        None => Level::best(),
+        Some(name) => *Level::available()
+            .iter()
+            .find(|l| l.to_string() == *name)
+            .ok_or_else(|| format!("this machine has no level '{name}'"))?,
+    };
+
+    let graph = net.graph(Ratio::ONE)?;
+    let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?);
+    let options = EngineOptions { pool: Some(pool), level };
+    let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), options)?;
+    let image = |k: usize| -> Vec<f32> {
+        (0..3 * width * height).map(|i| ((i * 31 + k * 7919) % 1009) as f32 / 1008.0).collect()
+    };
+    let images = [image(1), image(2)];
+    engine.pair(width, height, &[&images[0], &images[1]])?;
+    engine.at(&[0.5])?;
+
+    let (mut pair, mut at) = ([f64::MAX; 2], [f64::MAX; 2]);
+    for _ in 0..7 {
+        let timed = |best: &mut [f64; 2], work: &mut dyn FnMut() -> Result<(), ifr_cpu::CpuError>| {
+            let (wall, cpu) = (Instant::now(), cpu_seconds());
+            work()?;
+            best[0] = best[0].min(wall.elapsed().as_secs_f64());
+            best[1] = best[1].min(cpu_seconds() - cpu);
+            Ok::<(), ifr_cpu::CpuError>(())
+        };
+        timed(&mut pair, &mut || engine.pair(width, height, &[&images[0], &images[1]]))?;
+        timed(&mut at, &mut || engine.at(&[0.5]))?;
+    }
+    println!(
+        "{net} {width}x{height}, {threads} threads, {level}: pair {:.1} ms + instant {:.1} ms = {:.1} ms \
+         (processor {:.1} ms); maps {:.1} MiB",
+        1e3 * pair[0],
+        1e3 * at[0],
+        1e3 * (pair[0] + at[0]),
+        1e3 * (pair[1] + at[1]),
+        engine.memory() as f64 / f64::from(1 << 20),
+    );
+    Ok(())
+}
+
+/// Processor time of this process so far, in seconds.
+#[allow(unsafe_code, reason = "a system call")]
+fn cpu_seconds() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a live timespec.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}

@@ -1,0 +1,39 @@
+use ifr_net::{GraphError, InputError};
+use thiserror::Error;
+
+/// Why a network cannot run on the CPU, or not on this input.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CpuError {
+    /// The graph refuses the size.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// Inputs or parameters that do not suit the graph.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// An output that the graph does not have.
+    #[error("there is no output {index}: the graph has {count}")]
+    Output {
+        /// The index asked for.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// A network with another interface than an interpolator needs.
+    #[error("{network} does not interpolate: {problem}")]
+    Interface {
+        /// The network's name.
+        network: String,
+        /// What is missing.
+        problem: String,
+    },
+    /// [`Engine::at`](crate::Engine::at) without a pair before it.
+    #[error("no pair has been prepared: call Engine::pair first")]
+    NoPair,
+    /// More memory than there is.
+    #[error("{bytes} bytes for the network's maps are not to be had: use a smaller size or scale")]
+    Memory {
+        /// How much was asked for.
+        bytes: usize,
+    },
+}

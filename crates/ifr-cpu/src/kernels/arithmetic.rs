@@ -1,0 +1,142 @@
+//! Arithmetic on rows.
+
+use ifr_net::Binary;
+
+use super::versions;
+use crate::layout::LANES;
+
+/// A row, or one value for all of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Operand<'a> {
+    Row(&'a [f32]),
+    Value(f32),
+}
+
+/// What happens to each value last of all, for one channel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Act {
+    None,
+    Slope(f32),
+    Sigmoid,
+    Clamp(f32, f32),
+}
+
+versions! {
+    /// `out = a (op) b`.
+    fn binary = binary_body(op: Binary, a: Operand<'_>, b: Operand<'_>, out: &mut [f32])
+}
+versions! {
+    /// `out = mask · a + (1 − mask) · b`.
+    fn blend = blend_body(mask: &[f32], a: Operand<'_>, b: Operand<'_>, out: &mut [f32])
+}
+versions! {
+    /// `out += a`.
+    fn add = add_body(a: Operand<'_>, out: &mut [f32])
+}
+versions! {
+    /// `row = act(row)`.
+    fn activate = activate_body(act: Act, row: &mut [f32])
+}
+versions! {
+    /// The sum of a row, in a fixed order: 16 running sums, then those one after the other.
+    fn sum = sum_body(row: &[f32]) -> f64
+}
+
+#[inline(always)]
+fn zip(a: Operand<'_>, b: Operand<'_>, out: &mut [f32], f: impl Fn(f32, f32) -> f32) {
+    match (a, b) {
+        (Operand::Row(a), Operand::Row(b)) => {
+            for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+                *o = f(a, b);
+            }
+        }
+        (Operand::Row(a), Operand::Value(b)) => {
+            for (o, &a) in out.iter_mut().zip(a) {
+                *o = f(a, b);
+            }
+        }
+        (Operand::Value(a), Operand::Row(b)) => {
+            for (o, &b) in out.iter_mut().zip(b) {
+                *o = f(a, b);
+            }
+        }
+        (Operand::Value(a), Operand::Value(b)) => out.fill(f(a, b)),
+    }
+}
+
+#[inline(always)]
+fn binary_body(op: Binary, a: Operand<'_>, b: Operand<'_>, out: &mut [f32]) {
+    match op {
+        Binary::Add => zip(a, b, out, |a, b| a + b),
+        Binary::Sub => zip(a, b, out, |a, b| a - b),
+        Binary::Mul => zip(a, b, out, |a, b| a * b),
+    }
+}
+
+#[inline(always)]
+fn blend_body(mask: &[f32], a: Operand<'_>, b: Operand<'_>, out: &mut [f32]) {
+    zip(Operand::Row(mask), a, out, |m, a| m * a);
+    match b {
+        Operand::Row(b) => {
+            for ((o, &m), &b) in out.iter_mut().zip(mask).zip(b) {
+                *o += (1.0 - m) * b;
+            }
+        }
+        Operand::Value(b) => {
+            for (o, &m) in out.iter_mut().zip(mask) {
+                *o += (1.0 - m) * b;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add_body(a: Operand<'_>, out: &mut [f32]) {
+    match a {
+        Operand::Row(a) => {
+            for (o, &a) in out.iter_mut().zip(a) {
+                *o += a;
+            }
+        }
+        Operand::Value(a) => {
+            for o in out {
+                *o += a;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn activate_body(act: Act, row: &mut [f32]) {
+    match act {
+        Act::None => {}
+        Act::Slope(slope) => {
+            for x in row {
+                *x = if *x < 0.0 { slope * *x } else { *x };
+            }
+        }
+        Act::Sigmoid => {
+            for x in row {
+                *x = 1.0 / (1.0 + (-*x).exp());
+            }
+        }
+        Act::Clamp(low, high) => {
+            for x in row {
+                *x = x.max(low).min(high);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn sum_body(row: &[f32]) -> f64 {
+    let mut sums = [0.0_f32; LANES];
+    let chunks = row.chunks_exact(LANES);
+    let tail = chunks.remainder();
+    for chunk in chunks {
+        for (sum, x) in sums.iter_mut().zip(chunk) {
+            *sum += x;
+        }
+    }
+    sums.iter().chain(tail).map(|&x| f64::from(x)).sum()
+}

@@ -1,0 +1,35 @@
+//! Plans and runs the networks of ifr on the CPU.
+//!
+//! * [`NetInterpolator`] is what a video wants: frames in, frames in between out.
+//! * [`Engine`] runs any [`Graph`](ifr_net::Graph). What a pair of images shares is computed once ([`Engine::pair`]), the rest
+//!   for each timestep ([`Engine::at`]).
+//! * [`Level`] is the instruction set of the kernels: plain Rust, AVX2 with FMA, or AVX-512; the best one is found at run
+//!   time.
+//!
+//! # From a graph to a kernel
+//! *Packing*, once for each network: a convolution's weights are put into the order in which the level's kernel reads
+//! them. A stride or a transposition becomes a convolution without stride over phases of the input or output.
+//!
+//! *Planning*, once for each size: nodes become steps whose operands are planes in one buffer. A concatenation is a list of
+//! planes and costs nothing; steps that are not needed for the outputs are left out; maps that do not live at the same time
+//! share memory.
+//!
+//! *Running*: steps follow one another; each is cut into units that depend on its shape alone, and the threads of a pool
+//! share those out. Every value is computed in one order whatever the units, so results do not depend on the number of
+//! threads, to the bit.
+
+mod conv;
+mod engine;
+mod error;
+mod interpolator;
+mod kernels;
+mod layout;
+mod level;
+mod memory;
+mod plan;
+mod profile;
+
+pub use engine::{Engine, EngineOptions};
+pub use error::CpuError;
+pub use interpolator::NetInterpolator;
+pub use level::Level;

@@ -1,0 +1,85 @@
+//! The buffer a plan works in, and how threads share it.
+#![allow(unsafe_code, reason = "threads write disjoint rows of one buffer")]
+
+use crate::error::CpuError;
+use crate::layout::LANES;
+
+/// One cache line.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; LANES]);
+
+/// Zeroed floats, aligned to cache lines.
+#[derive(Default)]
+pub(crate) struct Buffer {
+    lines: Vec<Line>,
+}
+
+impl Buffer {
+    /// At least `len` zeros.
+    pub(crate) fn new(len: usize) -> Result<Self, CpuError> {
+        let count = len.div_ceil(LANES);
+        let mut lines = Vec::new();
+        lines.try_reserve_exact(count).map_err(|_| CpuError::Memory { bytes: count * size_of::<Line>() })?;
+        lines.resize(count, Line([0.0; LANES]));
+        Ok(Self { lines })
+    }
+
+    /// Length in floats.
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len() * LANES
+    }
+
+    pub(crate) fn memory(&mut self) -> Memory {
+        Memory { base: self.lines.as_mut_ptr().cast(), len: self.len() }
+    }
+}
+
+/// A [`Buffer`] as kernels on several threads see it.
+#[derive(Clone, Copy)]
+pub(crate) struct Memory {
+    base: *mut f32,
+    len: usize,
+}
+
+// SAFETY: the pointer is only followed by unsafe functions, whose callers see to it that threads do not meet.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    /// The first float.
+    pub(crate) fn base(self) -> *mut f32 {
+        self.base
+    }
+
+    /// The floats `at .. at + len`.
+    ///
+    /// # Panics
+    /// When they are not all in the buffer.
+    ///
+    /// # Safety
+    /// The buffer is alive, and nobody writes these floats for as long as the slice is.
+    pub(crate) unsafe fn read<'a>(self, at: usize, len: usize) -> &'a [f32] {
+        self.check(at, len);
+        // SAFETY: inside the buffer, which is initialised; the caller promises the rest.
+        unsafe { std::slice::from_raw_parts(self.base.add(at), len) }
+    }
+
+    /// The floats `at .. at + len`, to write.
+    ///
+    /// # Panics
+    /// When they are not all in the buffer.
+    ///
+    /// # Safety
+    /// The buffer is alive, and nobody else reads or writes these floats for as long as the slice is.
+    pub(crate) unsafe fn write<'a>(self, at: usize, len: usize) -> &'a mut [f32] {
+        self.check(at, len);
+        // SAFETY: inside the buffer, which is initialised; the caller promises the rest.
+        unsafe { std::slice::from_raw_parts_mut(self.base.add(at), len) }
+    }
+
+    fn check(self, at: usize, len: usize) {
+        assert!(at <= self.len && len <= self.len - at, "{at} + {len} floats of {}", self.len);
+    }
+}

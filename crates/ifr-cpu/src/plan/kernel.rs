@@ -1,0 +1,167 @@
+//! The convolutions of a graph, packed for one level: made once, used at every size.
+
+use std::collections::HashMap;
+
+use ifr_net::{Activation, Conv, Graph, Node, Op, Parameters};
+
+use crate::conv::Packed;
+use crate::level::Level;
+
+/// Which value a weight applies to: so many rows and columns away, in one phase of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tap {
+    pub(crate) phase: usize,
+    pub(crate) dy: isize,
+    pub(crate) dx: isize,
+}
+
+/// One convolution without stride: the whole of an ordinary one, one group of a grouped one, or one phase of a
+/// transposed one.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) packed: Packed,
+    pub(crate) taps: Vec<Tap>,
+    /// Input channels it reads.
+    pub(crate) inputs: std::ops::Range<usize>,
+    /// Output channels it makes.
+    pub(crate) outputs: std::ops::Range<usize>,
+    /// Phase of the output it makes (0 but for transposed ones).
+    pub(crate) phase: usize,
+}
+
+/// The parts of one convolution node.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    pub(crate) parts: Vec<Part>,
+    /// Phases of the input (or, transposed, of the output) along each axis.
+    pub(crate) step: usize,
+    pub(crate) transposed: bool,
+}
+
+impl Kernel {
+    /// How far taps reach, in rows or columns of the map (or phase) they are applied to.
+    pub(crate) fn reach(&self) -> usize {
+        let taps = self.parts.iter().flat_map(|p| &p.taps);
+        taps.map(|t| t.dy.unsigned_abs().max(t.dx.unsigned_abs())).max().unwrap_or(0)
+    }
+
+    /// Packs every convolution of a graph, by node. Nodes that share their parameters share the packing.
+    pub(crate) fn of_graph(
+        graph: &Graph,
+        parameters: &Parameters,
+        level: Level,
+    ) -> Vec<Option<std::sync::Arc<Self>>> {
+        let mut known = HashMap::new();
+        let mut make = |node: &Node| {
+            let (conv, transposed) = match &node.op {
+                Op::Conv(conv) => (conv, false),
+                Op::ConvTranspose(conv) => (conv, true),
+                Op::Warp { .. }
+                | Op::Resize { .. }
+                | Op::Binary { .. }
+                | Op::Activate { .. }
+                | Op::Mean { .. }
+                | Op::Blend { .. } => return None,
+            };
+            let slopes = match conv.activation {
+                Activation::Prelu(id) => Some(id),
+                Activation::None | Activation::Sigmoid | Activation::Clamp { .. } => None,
+            };
+            let key = (conv.weight, conv.bias, slopes, conv.window, conv.groups, transposed);
+            let kernel = known.entry(key).or_insert_with(|| {
+                let outputs = graph.tensor(node.output).channels;
+                let inputs = conv.inputs.iter().map(ifr_net::Source::channels).sum();
+                std::sync::Arc::new(if transposed {
+                    transposed_kernel(conv, parameters, level, inputs, outputs)
+                } else {
+                    kernel(conv, parameters, level, inputs, outputs)
+                })
+            });
+            Some(kernel.clone())
+        };
+        graph.nodes().iter().map(&mut make).collect()
+    }
+}
+
+/// Bias and slopes of a range of outputs.
+fn epilogue(conv: &Conv, parameters: &Parameters, outputs: &std::ops::Range<usize>) -> (Vec<f32>, Vec<f32>) {
+    let bias = match conv.bias {
+        Some(id) => parameters.get(id)[outputs.clone()].to_vec(),
+        None => vec![0.0; outputs.len()],
+    };
+    let slopes = match conv.activation {
+        Activation::Prelu(id) => parameters.get(id)[outputs.clone()].to_vec(),
+        Activation::None | Activation::Sigmoid | Activation::Clamp { .. } => Vec::new(),
+    };
+    (bias, slopes)
+}
+
+fn kernel(conv: &Conv, parameters: &Parameters, level: Level, inputs: usize, outputs: usize) -> Kernel {
+    let (k, s, p) = (conv.window.kernel, conv.window.stride, conv.window.padding);
+    // Row s·y + ky − p of the input is row y + dy of its phase r, where ky − p = s·dy + r.
+    let split = |at: usize| {
+        let offset = at as isize - p as isize;
+        (offset.div_euclid(s as isize), offset.rem_euclid(s as isize) as usize)
+    };
+    let taps: Vec<Tap> = (0..k * k)
+        .map(|i| {
+            let ((dy, r), (dx, q)) = (split(i / k), split(i % k));
+            Tap { phase: r * s + q, dy, dx }
+        })
+        .collect();
+    let weights = parameters.get(conv.weight);
+    let (ins, outs) = (inputs / conv.groups, outputs / conv.groups);
+    let part = |group: usize| {
+        let outputs = group * outs..(group + 1) * outs;
+        let (bias, slopes) = epilogue(conv, parameters, &outputs);
+        let weight = |o: usize, i: usize, t: usize| weights[((group * outs + o) * ins + i) * k * k + t];
+        Part {
+            packed: Packed::new(level, [outs, ins, k * k], weight, bias, slopes),
+            taps: taps.clone(),
+            inputs: group * ins..(group + 1) * ins,
+            outputs,
+            phase: 0,
+        }
+    };
+    Kernel { parts: (0..conv.groups).map(part).collect(), step: s, transposed: false }
+}
+
+fn transposed_kernel(
+    conv: &Conv,
+    parameters: &Parameters,
+    level: Level,
+    inputs: usize,
+    outputs: usize,
+) -> Kernel {
+    let (k, s, p) = (conv.window.kernel, conv.window.stride, conv.window.padding);
+    let weights = parameters.get(conv.weight);
+    let (ins, outs) = (inputs / conv.groups, outputs / conv.groups);
+    // Output row s·y + r gets input row y + d by kernel row r + p − s·d.
+    let along = |r: usize| {
+        let all = -(k as isize)..=k as isize;
+        let row = move |d: isize| (r + p).checked_add_signed(-d * s as isize).filter(|&ky| ky < k);
+        all.filter_map(move |d| row(d).map(|ky| (d, ky)))
+    };
+    let mut parts = Vec::new();
+    for phase in 0..s * s {
+        let (taps, at): (Vec<Tap>, Vec<usize>) = along(phase / s)
+            .flat_map(|(dy, ky)| {
+                along(phase % s).map(move |(dx, kx)| (Tap { phase: 0, dy, dx }, ky * k + kx))
+            })
+            .unzip();
+        for group in 0..conv.groups {
+            let outputs = group * outs..(group + 1) * outs;
+            let (bias, slopes) = epilogue(conv, parameters, &outputs);
+            let weight =
+                |o: usize, i: usize, t: usize| weights[((group * ins + i) * outs + o) * k * k + at[t]];
+            parts.push(Part {
+                packed: Packed::new(level, [outs, ins, taps.len()], weight, bias, slopes),
+                taps: taps.clone(),
+                inputs: group * ins..(group + 1) * ins,
+                outputs,
+                phase,
+            });
+        }
+    }
+    Kernel { parts, step: s, transposed: true }
+}

@@ -1,0 +1,378 @@
+//! From nodes to steps: what a graph leaves open (concatenation, warps inside a convolution's input, strides) is
+//! spelled out here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ifr_net::{Activation, Conv, Extent, Graph, Op, Parameters, Phase, Source, TensorId, View};
+
+use super::kernel::Kernel;
+use super::step::{Address, Operands, PartCall, Pointwise, SUM_ROWS, Step, Unit, Work};
+use crate::kernels::arithmetic::Act;
+use crate::kernels::resize::Axis;
+use crate::layout::{LANES, Layout};
+
+/// Channels of one layout that live and die together.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) layout: Layout,
+    pub(super) channels: usize,
+}
+
+/// An address before memory is laid out.
+pub(super) fn address(slot: usize, channel: usize) -> Address {
+    slot << 32 | channel
+}
+
+/// Slot and channel of such an address.
+pub(super) fn parts(address: Address) -> (usize, usize) {
+    (address >> 32, address & 0xFFFF_FFFF)
+}
+
+/// A plan in the making.
+pub(super) struct Lowering<'a> {
+    graph: &'a Graph,
+    kernels: &'a [Option<Arc<Kernel>>],
+    acts: &'a [Vec<Act>],
+    size: (usize, usize),
+    pads: HashMap<Extent, usize>,
+    masks: HashMap<Layout, Arc<[u16]>>,
+    needed: Vec<bool>,
+    pub(super) slots: Vec<Slot>,
+    /// The slot of each tensor.
+    pub(super) tensors: Vec<usize>,
+    pub(super) steps: Vec<Step>,
+    node: usize,
+}
+
+/// The activations of each node's output channels, for row-wise steps.
+pub(crate) fn acts(graph: &Graph, parameters: &Parameters) -> Vec<Vec<Act>> {
+    let of = |activation: &Activation, channels: usize| match *activation {
+        Activation::None => vec![Act::None; channels],
+        Activation::Sigmoid => vec![Act::Sigmoid; channels],
+        Activation::Clamp { low, high } => vec![Act::Clamp(low, high); channels],
+        Activation::Prelu(id) => parameters.get(id).iter().map(|&s| Act::Slope(s)).collect(),
+    };
+    let node = |node: &ifr_net::Node| {
+        let channels = graph.tensor(node.output).channels;
+        match &node.op {
+            Op::Conv(Conv { activation, .. })
+            | Op::ConvTranspose(Conv { activation, .. })
+            | Op::Binary { activation, .. }
+            | Op::Activate { activation, .. }
+            | Op::Blend { activation, .. } => of(activation, channels),
+            Op::Warp { .. } | Op::Resize { .. } | Op::Mean { .. } => Vec::new(),
+        }
+    };
+    graph.nodes().iter().map(node).collect()
+}
+
+impl<'a> Lowering<'a> {
+    pub(super) fn new(
+        graph: &'a Graph,
+        kernels: &'a [Option<Arc<Kernel>>],
+        acts: &'a [Vec<Act>],
+        width: usize,
+        height: usize,
+    ) -> Self {
+        let mut pads = HashMap::new();
+        for (node, kernel) in graph.nodes().iter().zip(kernels) {
+            let (Op::Conv(conv) | Op::ConvTranspose(conv), Some(kernel)) = (&node.op, kernel) else {
+                continue;
+            };
+            // Taps apply to maps of the smaller side's size: the output's, or the input's of a transposed one.
+            let extent = if kernel.transposed {
+                conv.inputs.iter().find_map(|s| match s {
+                    Source::Map(v) | Source::Warped { image: v, .. } => Some(graph.tensor(v.tensor).extent),
+                    Source::Plane(_) => None,
+                })
+            } else {
+                Some(graph.tensor(node.output).extent)
+            };
+            if let Some(extent) = extent {
+                let pad: &mut usize = pads.entry(extent).or_insert(1);
+                *pad = (*pad).max(kernel.reach());
+            }
+        }
+        let mut new = Self {
+            graph,
+            kernels,
+            acts,
+            size: (width, height),
+            pads,
+            masks: HashMap::new(),
+            needed: needed(graph),
+            slots: Vec::new(),
+            tensors: Vec::new(),
+            steps: Vec::new(),
+            node: 0,
+        };
+        for info in graph.tensors() {
+            let layout = new.layout(info.extent);
+            let slot = new.slot(layout, info.channels);
+            new.tensors.push(slot);
+        }
+        new
+    }
+
+    /// Adds the steps of all needed nodes of one phase.
+    pub(super) fn phase(&mut self, phase: Phase) {
+        let graph = self.graph;
+        for (index, node) in graph.nodes().iter().enumerate() {
+            if graph.tensor(node.output).phase != phase || !self.needed[index] {
+                continue;
+            }
+            self.node = index;
+            let layout = self.layout(graph.tensor(node.output).extent);
+            let outputs = self.view(graph.view(node.output));
+            match &node.op {
+                Op::Conv(conv) | Op::ConvTranspose(conv) => self.conv(conv, outputs, layout),
+                Op::Warp { image, flow } => self.warp(*image, *flow, outputs),
+                Op::Resize { input, alignment, gain, add } => {
+                    let from = self.layout_of(input.tensor);
+                    let work = Work::Resize {
+                        inputs: self.view(*input),
+                        from,
+                        x: Axis::new(from.width, layout.width, *alignment),
+                        y: Axis::new(from.height, layout.height, *alignment),
+                        gain: *gain,
+                        add: add.map(|v| self.view(v)).unwrap_or_default(),
+                    };
+                    self.push(work, outputs, layout);
+                }
+                Op::Binary { op, a, b, .. } => {
+                    let what = Pointwise::Binary(*op, self.operands(*a), self.operands(*b));
+                    self.pointwise(what, Vec::new(), outputs, layout);
+                }
+                Op::Activate { input, .. } => {
+                    let what = Pointwise::Copy(Operands::Maps(self.view(*input)));
+                    self.pointwise(what, Vec::new(), outputs, layout);
+                }
+                Op::Blend { mask, a, b, add, .. } => {
+                    let mask = self.view(*mask)[0];
+                    let what = Pointwise::Blend(mask, self.operands(*a), self.operands(*b));
+                    let add = add.iter().map(|&s| self.operands(s)).collect();
+                    self.pointwise(what, add, outputs, layout);
+                }
+                Op::Mean { inputs } => self.mean(inputs, outputs, layout),
+            }
+        }
+    }
+
+    fn layout(&self, extent: Extent) -> Layout {
+        let (width, height) = extent.size(self.size.0, self.size.1);
+        Layout::new(width, height, self.pads.get(&extent).copied().unwrap_or(1))
+    }
+
+    fn layout_of(&self, tensor: TensorId) -> Layout {
+        self.slots[self.tensors[tensor.index()]].layout
+    }
+
+    fn slot(&mut self, layout: Layout, channels: usize) -> usize {
+        self.slots.push(Slot { layout, channels });
+        self.slots.len() - 1
+    }
+
+    /// A slot for one step's use.
+    fn scratch(&mut self, layout: Layout, channels: usize) -> Vec<Address> {
+        let slot = self.slot(layout, channels);
+        (0..channels).map(|c| address(slot, c)).collect()
+    }
+
+    fn view(&self, view: View) -> Vec<Address> {
+        let slot = self.tensors[view.tensor.index()];
+        (view.first..view.first + view.channels).map(|c| address(slot, c)).collect()
+    }
+
+    fn push(&mut self, work: Work, outputs: Vec<Address>, layout: Layout) {
+        self.steps.push(Step { work, outputs, layout, node: self.node });
+    }
+
+    fn pointwise(&mut self, what: Pointwise, add: Vec<Operands>, outputs: Vec<Address>, layout: Layout) {
+        let acts = self.acts[self.node].clone();
+        self.push(Work::Pointwise { what, add, acts }, outputs, layout);
+    }
+
+    fn warp(&mut self, image: View, flow: View, outputs: Vec<Address>) {
+        let layout = self.layout_of(image.tensor);
+        let flow = self.view(flow);
+        let work = Work::Warp { images: self.view(image), flow: [flow[0], flow[1]] };
+        self.push(work, outputs, layout);
+    }
+
+    /// The planes of a source as an operand of row-wise steps.
+    fn operands(&mut self, source: Source) -> Operands {
+        match source {
+            Source::Map(view) => Operands::Maps(self.view(view)),
+            Source::Plane(view) => Operands::Points(self.view(view)),
+            Source::Warped { image, flow } => Operands::Maps(self.warped(image, flow)),
+        }
+    }
+
+    fn warped(&mut self, image: View, flow: View) -> Vec<Address> {
+        let layout = self.layout_of(image.tensor);
+        let outputs = self.scratch(layout, image.channels);
+        self.warp(image, flow, outputs.clone());
+        outputs
+    }
+
+    fn conv(&mut self, conv: &Conv, outputs: Vec<Address>, layout: Layout) {
+        let Some(kernel) = self.kernels[self.node].clone() else { return };
+        let step = kernel.step;
+        // Where the input is, before any splitting.
+        let from = if kernel.transposed {
+            Layout { width: layout.width / step, height: layout.height / step, ..layout }
+        } else {
+            Layout { width: layout.width * step, height: layout.height * step, ..layout }
+        };
+        let from = conv
+            .inputs
+            .iter()
+            .find_map(|s| match s {
+                Source::Map(v) | Source::Warped { image: v, .. } => Some(self.layout_of(v.tensor)),
+                Source::Plane(_) => None,
+            })
+            .unwrap_or(from);
+        let mut inputs = Vec::new();
+        for &source in &conv.inputs {
+            inputs.extend(match source {
+                Source::Map(view) => self.view(view),
+                Source::Warped { image, flow } => self.warped(image, flow),
+                Source::Plane(view) => {
+                    let planes = self.scratch(from, view.channels);
+                    for (value, &plane) in self.view(view).into_iter().zip(&planes) {
+                        self.push(Work::Fill { value }, vec![plane], from);
+                    }
+                    planes
+                }
+            });
+        }
+        let residual = conv.residual.map(|v| self.view(v)).unwrap_or_default();
+        // Sigmoid and clamp are no part of the kernels' epilogue: they follow as a step of their own.
+        let last = match conv.activation {
+            Activation::None | Activation::Prelu(_) => None,
+            Activation::Sigmoid | Activation::Clamp { .. } => Some(outputs.clone()),
+        };
+        let outputs = if last.is_some() { self.scratch(layout, outputs.len()) } else { outputs };
+        if step == 1 {
+            self.parts(kernel, &inputs, &outputs, &residual, layout);
+        } else if kernel.transposed {
+            let phases = self.scratch(from, outputs.len() * step * step);
+            let residual = self.split(&residual, layout, from, step);
+            self.parts(kernel, &inputs, &phases, &residual, from);
+            let inputs = phases.into_iter().step_by(step * step).collect();
+            self.push(Work::Join { inputs, from, step }, outputs.clone(), layout);
+        } else {
+            let phases = self.split(&inputs, from, layout, step);
+            let inputs: Vec<_> = phases.into_iter().step_by(step * step).collect();
+            self.parts(kernel, &inputs, &outputs, &residual, layout);
+        }
+        if let Some(last) = last {
+            self.pointwise(Pointwise::Copy(Operands::Maps(outputs)), Vec::new(), last, layout);
+        }
+    }
+
+    /// The phases of some planes, `step`² for each.
+    fn split(&mut self, planes: &[Address], from: Layout, to: Layout, step: usize) -> Vec<Address> {
+        if planes.is_empty() {
+            return Vec::new();
+        }
+        let phases = self.scratch(to, planes.len() * step * step);
+        self.push(Work::Split { inputs: planes.to_vec(), from, step }, phases.clone(), to);
+        phases
+    }
+
+    /// The convolution itself. Outputs and residuals of a transposed one are `step`² for each channel.
+    fn parts(
+        &mut self,
+        kernel: Arc<Kernel>,
+        inputs: &[Address],
+        outputs: &[Address],
+        residual: &[Address],
+        layout: Layout,
+    ) {
+        let phases = if kernel.transposed { kernel.step * kernel.step } else { 1 };
+        let call = |part: &super::kernel::Part| {
+            let pick = |planes: &[Address]| match planes {
+                [] => Vec::new(),
+                _ => part.outputs.clone().map(|o| planes[o * phases + part.phase]).collect(),
+            };
+            let tap =
+                |t: &super::kernel::Tap| (t.phase * layout.plane()) as isize + layout.offset(t.dy, t.dx);
+            PartCall {
+                inputs: inputs[part.inputs.clone()].to_vec(),
+                taps: part.taps.iter().map(tap).collect(),
+                outputs: pick(outputs),
+                residual: pick(residual),
+            }
+        };
+        let parts = kernel.parts.iter().map(call).collect();
+        let masks = self.masks.entry(layout).or_insert_with(|| layout.masks().into()).clone();
+        let units = units(&kernel, layout);
+        self.push(Work::Conv { kernel, parts, masks, units }, Vec::new(), layout);
+    }
+
+    fn mean(&mut self, inputs: &[View], outputs: Vec<Address>, layout: Layout) {
+        let from = self.layout_of(inputs[0].tensor);
+        let inputs: Vec<_> = inputs.iter().flat_map(|&v| self.view(v)).collect();
+        let blocks = from.height.div_ceil(SUM_ROWS);
+        let count = inputs.len() * blocks;
+        let divisor = (inputs.len() * from.width * from.height) as f64;
+        let sums = self.scratch(Layout::new(2 * count, 1, 1), 1);
+        self.push(Work::Sum { inputs, from, blocks }, sums.clone(), Layout::new(2 * count, 1, 1));
+        self.push(Work::Mean { sums: sums[0], count, divisor }, outputs, layout);
+    }
+}
+
+/// Which nodes the outputs depend on.
+fn needed(graph: &Graph) -> Vec<bool> {
+    let mut wanted = vec![false; graph.tensors().len()];
+    for id in graph.outputs() {
+        wanted[id.index()] = true;
+    }
+    let mut needed = vec![false; graph.nodes().len()];
+    for (node, needed) in graph.nodes().iter().zip(&mut needed).rev() {
+        if wanted[node.output.index()] {
+            *needed = true;
+            for view in node.op.views() {
+                wanted[view.tensor.index()] = true;
+            }
+        }
+    }
+    needed
+}
+
+/// Input that a unit of a convolution reads, at most about: it should stay in the second-level cache.
+const UNIT_BYTES: usize = 1 << 20;
+/// Work of a unit at least, in multiply-adds: below this, handing it out costs more than doing it.
+const UNIT_MACS: usize = 1 << 20;
+/// Units that every convolution is cut into where that is possible, so that threads finish together.
+const UNITS: usize = 16;
+/// Vectors of a unit are a multiple of this: all tile widths divide it.
+const UNIT_VECTORS: usize = 12;
+
+/// Cuts a convolution into units. They depend on its shape alone.
+fn units(kernel: &Kernel, layout: Layout) -> Vec<Unit> {
+    let mut units = Vec::new();
+    let vectors = layout.vectors();
+    for (index, part) in kernel.parts.iter().enumerate() {
+        let planes = part.inputs.len().max(1) * if kernel.transposed { 1 } else { kernel.step * kernel.step };
+        let blocks = part.packed.blocks.len();
+        let per_vector = part.inputs.len() * part.taps.len() * part.outputs.len() * LANES;
+        let wanted = (per_vector * vectors / UNIT_MACS).clamp(1, UNITS.div_ceil(kernel.parts.len()));
+        let by_cache = (UNIT_BYTES / (planes * LANES * size_of::<f32>())).max(1);
+        let strip = vectors.div_ceil(wanted).min(by_cache).next_multiple_of(UNIT_VECTORS);
+        let strips = vectors.div_ceil(strip);
+        let groups = wanted.div_ceil(strips).clamp(1, blocks);
+        for group in 0..groups {
+            for s in 0..strips {
+                units.push(Unit {
+                    part: index,
+                    blocks: group * blocks / groups..(group + 1) * blocks / groups,
+                    vectors: s * strip..((s + 1) * strip).min(vectors),
+                });
+            }
+        }
+    }
+    units
+}

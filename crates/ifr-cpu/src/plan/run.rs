@@ -1,0 +1,249 @@
+//! Doing the steps of a plan.
+#![allow(unsafe_code, reason = "units of a step share the plan's buffer")]
+
+use rayon::prelude::*;
+
+use super::step::{Address, Operands, Pointwise, SUM_ROWS, Step, Work};
+use crate::conv::{self, Call};
+use crate::kernels::arithmetic::{self, Act, Operand};
+use crate::kernels::warp::{CHUNK, Samples};
+use crate::kernels::{phase, resize, warp};
+use crate::layout::Layout;
+use crate::level::Level;
+use crate::memory::{Buffer, Memory};
+
+/// Does all units of a step of a plan that this buffer was made for, on the threads of the pool this runs in.
+pub(crate) fn run_step(step: &Step, level: Level, buffer: &mut Buffer) {
+    let memory = buffer.memory();
+    // SAFETY: the buffer is borrowed for this step alone, and each unit is done once.
+    let run = |unit| unsafe { run_unit(step, unit, level, memory) };
+    let units = step.units();
+    if units == 1 {
+        run(0);
+    } else {
+        (0..units).into_par_iter().with_max_len(1).for_each(run);
+    }
+}
+
+/// Does one unit of a step.
+///
+/// # Safety
+/// `memory` is the live buffer the step was placed in; nobody touches what the step writes meanwhile, or writes what it
+/// reads, but other units of the same step.
+unsafe fn run_unit(step: &Step, unit: usize, level: Level, memory: Memory) {
+    // The units of a step write disjoint rows (or vectors) of its outputs, borders included: each row's right border
+    // belongs to the row, the front to the first unit and the back to the last. A plan never places a step's outputs
+    // where it reads. That makes every access below sound.
+    // SAFETY: see above.
+    unsafe {
+        match &step.work {
+            Work::Conv { .. } => run_conv(step, unit, level, memory),
+            Work::Sum { inputs, from, blocks } => {
+                let (input, block) = (inputs[unit / blocks], unit % blocks);
+                let rows = block * SUM_ROWS..((block + 1) * SUM_ROWS).min(from.height);
+                let row = |y: usize| memory.read(input + y * from.stride(), from.width);
+                let sum: f64 = rows.map(|y| arithmetic::sum(level, row(y))).sum();
+                let out = memory.write(step.outputs[0] + 2 * unit, 2);
+                out[0] = sum as f32;
+                out[1] = (sum - f64::from(out[0])) as f32;
+            }
+            Work::Mean { sums, count, divisor } => {
+                let sums = memory.read(*sums, 2 * count);
+                let total: f64 = sums.iter().map(|&x| f64::from(x)).sum();
+                memory.write(step.outputs[0], 1)[0] = (total / divisor) as f32;
+            }
+            _ => run_rows(step, unit, level, memory),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`run_unit`].
+unsafe fn run_conv(step: &Step, unit: usize, level: Level, memory: Memory) {
+    let Work::Conv { kernel, parts, masks, units } = &step.work else { return };
+    let unit = &units[unit];
+    let part = &parts[unit.part];
+    let packed = &kernel.parts[unit.part].packed;
+    let call = Call {
+        base: memory.base(),
+        packed,
+        inputs: &part.inputs,
+        taps: &part.taps,
+        outputs: &part.outputs,
+        residual: &part.residual,
+        masks,
+    };
+    // SAFETY: planes have a front and a back as long as taps reach, and kernels were packed for this level; the caller
+    // promises the rest.
+    unsafe { conv::run(level, &call, unit.blocks.clone(), unit.vectors.clone()) };
+    let (front, back) = (unit.vectors.start == 0, unit.vectors.end == masks.len());
+    for block in &packed.blocks[unit.blocks.clone()] {
+        for &plane in &part.outputs[block.first..block.first + block.len] {
+            // SAFETY: the first and last unit of a plane own its front and back.
+            unsafe { clear_ends(memory, plane, step.layout, front, back, step.layout.body()) };
+        }
+    }
+}
+
+/// Zeroes what is before and after a plane's values, where those are `used` long.
+///
+/// # Safety
+/// Nobody else touches these.
+unsafe fn clear_ends(memory: Memory, plane: Address, layout: Layout, front: bool, back: bool, used: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if front {
+            memory.write(plane - layout.front(), layout.front()).fill(0.0);
+        }
+        if back {
+            memory.write(plane + used, layout.body() - used + layout.front()).fill(0.0);
+        }
+    }
+}
+
+/// # Safety
+/// As for [`run_unit`].
+unsafe fn run_rows(step: &Step, unit: usize, level: Level, memory: Memory) {
+    let layout = step.layout;
+    let rows = unit * step.rows()..((unit + 1) * step.rows()).min(layout.height);
+    let (front, back) = (rows.start == 0, rows.end == layout.height);
+    // SAFETY: see `run_unit`.
+    unsafe {
+        if let Work::Warp { images, flow } = &step.work {
+            for y in rows.clone() {
+                warp_row(step, images, *flow, y, level, memory);
+            }
+        }
+        for (c, &plane) in step.outputs.iter().enumerate() {
+            for y in rows.clone() {
+                let row = memory.write(plane + y * layout.stride(), layout.stride());
+                let (values, border) = row.split_at_mut(layout.width);
+                row_of(step, c, y, values, level, memory);
+                border.fill(0.0);
+            }
+            clear_ends(memory, plane, layout, front, back, layout.height * layout.stride());
+        }
+    }
+}
+
+/// # Safety
+/// As for [`run_unit`].
+unsafe fn warp_row(
+    step: &Step,
+    images: &[Address],
+    flow: [Address; 2],
+    y: usize,
+    level: Level,
+    memory: Memory,
+) {
+    let layout = step.layout;
+    let at = y * layout.stride();
+    let mut samples = Samples::new(layout);
+    for x in (0..layout.width).step_by(CHUNK) {
+        let n = CHUNK.min(layout.width - x);
+        // SAFETY: see `run_unit`.
+        unsafe {
+            let [u, v] = flow.map(|f| memory.read(f + at + x, n));
+            warp::locate(level, &mut samples, x, y, u, v);
+            for (&image, &output) in images.iter().zip(&step.outputs) {
+                let plane = memory.read(image, Samples::reach(layout));
+                warp::sample(level, &samples, plane, memory.write(output + at + x, n));
+            }
+        }
+    }
+}
+
+/// Row `y` of channel `c`, without its border.
+///
+/// # Safety
+/// As for [`run_unit`].
+unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level, memory: Memory) {
+    let layout = step.layout;
+    let row = |plane: Address, from: Layout, y: usize| {
+        // SAFETY: see `run_unit`.
+        unsafe { memory.read(plane + y * from.stride(), from.width) }
+    };
+    let operand = |operands: &Operands| {
+        let pick = |planes: &[Address]| planes[if planes.len() == 1 { 0 } else { c }];
+        match operands {
+            Operands::Maps(planes) => Operand::Row(row(pick(planes), layout, y)),
+            // SAFETY: see `run_unit`.
+            Operands::Points(points) => Operand::Value(unsafe { memory.read(pick(points), 1) }[0]),
+        }
+    };
+    match &step.work {
+        // SAFETY: see `run_unit`.
+        Work::Fill { value } => out.fill(unsafe { memory.read(*value, 1) }[0]),
+        Work::Split { inputs, from, step } => {
+            let (input, part) = (inputs[c / (step * step)], c % (step * step));
+            phase::split(level, row(input, *from, step * y + part / step), *step, part % step, out);
+        }
+        Work::Join { inputs, from, step } => {
+            let first = inputs[c] + (y % step) * step * from.plane();
+            let phase = |q: usize| row(first + q * from.plane(), *from, y / step);
+            if *step == 2 {
+                phase::join_two(level, phase(0), phase(1), out);
+            } else {
+                for q in 0..*step {
+                    phase::join(level, phase(q), *step, q, out);
+                }
+            }
+        }
+        Work::Resize { inputs, from, x, y: rows, gain, add } => {
+            let [top, bottom] = [rows.low[y], rows.high[y]].map(|y| row(inputs[c], *from, y as usize));
+            resize::resize_row(level, top, bottom, rows.weight[y], x, *gain, out);
+            if let Some(&add) = add.get(c) {
+                arithmetic::add(level, Operand::Row(row(add, layout, y)), out);
+            }
+        }
+        Work::Pointwise { what, add, acts } => {
+            match what {
+                Pointwise::Copy(a) => match operand(a) {
+                    Operand::Row(a) => out.copy_from_slice(a),
+                    Operand::Value(a) => out.fill(a),
+                },
+                Pointwise::Binary(op, a, b) => arithmetic::binary(level, *op, operand(a), operand(b), out),
+                Pointwise::Blend(mask, a, b) => {
+                    arithmetic::blend(level, row(*mask, layout, y), operand(a), operand(b), out);
+                }
+            }
+            for add in add {
+                arithmetic::add(level, operand(add), out);
+            }
+            arithmetic::activate(level, acts.get(c).copied().unwrap_or(Act::None), out);
+        }
+        // Written by chunks of all channels, before this.
+        Work::Warp { .. } => {}
+        // Not row by row.
+        Work::Conv { .. } | Work::Sum { .. } | Work::Mean { .. } => {}
+    }
+}
+
+/// Writes a whole map from contiguous values, zeroing its borders.
+pub(crate) fn upload(map: &super::Map, values: &[f32], memory: Memory) {
+    let layout = map.layout;
+    let n = layout.width * layout.height;
+    for (plane, values) in map.planes.iter().zip(values.chunks_exact(n)) {
+        // SAFETY: the caller holds the buffer exclusively, and no step runs.
+        unsafe {
+            let whole = memory.write(plane - layout.front(), layout.plane());
+            whole.fill(0.0);
+            for (y, row) in values.chunks_exact(layout.width).enumerate() {
+                let at = layout.front() + y * layout.stride();
+                whole[at..at + layout.width].copy_from_slice(row);
+            }
+        }
+    }
+}
+
+/// Reads a whole map into contiguous values.
+pub(crate) fn download(map: &super::Map, values: &mut [f32], memory: Memory) {
+    let layout = map.layout;
+    let n = layout.width * layout.height;
+    for (plane, values) in map.planes.iter().zip(values.chunks_exact_mut(n)) {
+        for (y, row) in values.chunks_exact_mut(layout.width).enumerate() {
+            // SAFETY: the caller holds the buffer exclusively, and no step runs.
+            row.copy_from_slice(unsafe { memory.read(plane + y * layout.stride(), layout.width) });
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What a plan does, one step after the other.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use ifr_net::Binary;
+
+use super::kernel::Kernel;
+use crate::kernels::arithmetic::Act;
+use crate::kernels::resize::Axis;
+use crate::layout::Layout;
+
+/// Where a plane's first value is: while a plan is being made, slot and channel; afterwards, floats from the start of
+/// the buffer.
+pub(crate) type Address = usize;
+
+/// Maps, or points spread over the map; one for each channel, or one for all.
+#[derive(Debug)]
+pub(crate) enum Operands {
+    Maps(Vec<Address>),
+    Points(Vec<Address>),
+}
+
+impl Operands {
+    fn addresses(&mut self) -> &mut [Address] {
+        match self {
+            Self::Maps(a) | Self::Points(a) => a,
+        }
+    }
+}
+
+/// One [`Part`](super::kernel::Part) with its planes.
+#[derive(Debug)]
+pub(crate) struct PartCall {
+    pub(crate) inputs: Vec<Address>,
+    pub(crate) taps: Vec<isize>,
+    pub(crate) outputs: Vec<Address>,
+    pub(crate) residual: Vec<Address>,
+}
+
+/// What one thread does of a convolution at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unit {
+    pub(crate) part: usize,
+    pub(crate) blocks: Range<usize>,
+    pub(crate) vectors: Range<usize>,
+}
+
+/// What is computed value by value.
+#[derive(Debug)]
+pub(crate) enum Pointwise {
+    Copy(Operands),
+    Binary(Binary, Operands, Operands),
+    Blend(Address, Operands, Operands),
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// A plane of one value.
+    Fill { value: Address },
+    /// Maps into phases: `outputs` are the first of `step`² each. Rows and columns of `from` are `step` times those of the
+    /// output.
+    Split { inputs: Vec<Address>, from: Layout, step: usize },
+    /// Phases into maps: `inputs` are the first of `step`² each.
+    Join { inputs: Vec<Address>, from: Layout, step: usize },
+    /// A convolution without stride.
+    Conv { kernel: Arc<Kernel>, parts: Vec<PartCall>, masks: Arc<[u16]>, units: Vec<Unit> },
+    /// A backward warp.
+    Warp { images: Vec<Address>, flow: [Address; 2] },
+    /// A bilinear resize.
+    Resize { inputs: Vec<Address>, from: Layout, x: Axis, y: Axis, gain: f32, add: Vec<Address> },
+    /// Arithmetic: what it says, plus `add`, then `acts` by channel.
+    Pointwise { what: Pointwise, add: Vec<Operands>, acts: Vec<Act> },
+    /// Sums of blocks of rows: for each input and each block a sum in two floats (it and its rounding error).
+    Sum { inputs: Vec<Address>, from: Layout, blocks: usize },
+    /// The sum of `count` such sums, divided.
+    Mean { sums: Address, count: usize, divisor: f64 },
+}
+
+/// One step: what is done, and the planes it writes.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) work: Work,
+    /// Planes written (for convolutions: see the parts).
+    pub(crate) outputs: Vec<Address>,
+    pub(crate) layout: Layout,
+    /// Index of the node it belongs to.
+    pub(crate) node: usize,
+}
+
+/// Rows that are summed up together.
+pub(crate) const SUM_ROWS: usize = 16;
+
+/// Values that a unit of a row-wise step computes, about.
+const UNIT_VALUES: usize = 1 << 15;
+
+impl Step {
+    /// Rows that a unit handles, for row-wise steps.
+    pub(crate) fn rows(&self) -> usize {
+        let per_row = (self.layout.width * self.outputs.len()).max(1);
+        UNIT_VALUES.div_ceil(per_row).min(self.layout.height)
+    }
+
+    /// Into how many units the step is divided; they may run in any order, on any thread.
+    pub(crate) fn units(&self) -> usize {
+        match &self.work {
+            Work::Conv { units, .. } => units.len(),
+            Work::Sum { inputs, blocks, .. } => inputs.len() * blocks,
+            Work::Mean { .. } => 1,
+            _ => self.layout.height.div_ceil(self.rows()),
+        }
+    }
+
+    /// Shows every address to `f`, with whether it is written.
+    pub(crate) fn visit(&mut self, f: &mut dyn FnMut(bool, &mut Address)) {
+        let mut read = |addresses: &mut [Address]| addresses.iter_mut().for_each(|a| f(false, a));
+        match &mut self.work {
+            Work::Fill { value } => f(false, value),
+            Work::Split { inputs, .. } | Work::Join { inputs, .. } | Work::Sum { inputs, .. } => read(inputs),
+            Work::Conv { parts, .. } => {
+                for part in parts {
+                    part.inputs.iter_mut().chain(&mut part.residual).for_each(|a| f(false, a));
+                    part.outputs.iter_mut().for_each(|a| f(true, a));
+                }
+            }
+            Work::Warp { images, flow } => {
+                read(images);
+                read(flow);
+            }
+            Work::Resize { inputs, add, .. } => {
+                read(inputs);
+                read(add);
+            }
+            Work::Pointwise { what, add, .. } => {
+                match what {
+                    Pointwise::Copy(a) => read(a.addresses()),
+                    Pointwise::Binary(_, a, b) => {
+                        read(a.addresses());
+                        read(b.addresses());
+                    }
+                    Pointwise::Blend(mask, a, b) => {
+                        read(std::slice::from_mut(mask));
+                        read(a.addresses());
+                        read(b.addresses());
+                    }
+                }
+                add.iter_mut().for_each(|a| read(a.addresses()));
+            }
+            Work::Mean { sums, .. } => f(false, sums),
+        }
+        self.outputs.iter_mut().for_each(|a| f(true, a));
+    }
+
+    /// What it is, for tables.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.work {
+            Work::Fill { .. } => "fill",
+            Work::Split { .. } => "split",
+            Work::Join { .. } => "join",
+            Work::Conv { .. } => "conv",
+            Work::Warp { .. } => "warp",
+            Work::Resize { .. } => "resize",
+            Work::Pointwise { .. } => "pointwise",
+            Work::Sum { .. } | Work::Mean { .. } => "mean",
+        }
+    }
+
+    /// Multiplications and additions of a convolution, in flop; 0 for the others.
+    pub(crate) fn flop(&self) -> u64 {
+        let Work::Conv { kernel, .. } = &self.work else { return 0 };
+        let one = |p: &super::kernel::Part| p.inputs.len() * p.outputs.len() * p.taps.len();
+        let macs: usize = kernel.parts.iter().map(one).sum();
+        2 * macs as u64 * (self.layout.width * self.layout.height) as u64
+    }
+}

@@ -1,0 +1,64 @@
+//! Results depend neither on the number of threads, nor on what an engine did before.
+
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
+use std::sync::Arc;
+
+use ifr_cpu::{Engine, EngineOptions, Level};
+use ifr_net::{IfrNet, Parameters, Ratio};
+
+fn picture(width: usize, height: usize, seed: usize) -> Vec<f32> {
+    (0..3 * width * height).map(|i| ((i * 37 + seed * 911) % 509) as f32 / 508.0).collect()
+}
+
+fn engine(threads: usize, level: Level) -> Engine {
+    let graph = IfrNet::S.graph(Ratio::ONE).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let options = EngineOptions { pool: Some(Arc::new(pool)), level };
+    Engine::new(&graph, &Parameters::by_rule(&graph), options).unwrap()
+}
+
+/// The frames at ¼, ½ and ¼ again.
+fn frames(engine: &mut Engine, width: usize, height: usize) -> [Vec<f32>; 3] {
+    let images = [picture(width, height, 1), picture(width, height, 2)];
+    engine.pair(width, height, &[&images[0], &images[1]]).unwrap();
+    [0.25, 0.5, 0.25].map(|t| {
+        let mut out = vec![0.0; 3 * width * height];
+        engine.at(&[t]).unwrap();
+        engine.read_output(0, &mut out).unwrap();
+        out
+    })
+}
+
+#[test]
+fn threads_change_nothing() {
+    for level in Level::available() {
+        for (width, height) in [(112, 80), (16, 16), (32, 144)] {
+            if level == Level::SCALAR && width > 32 {
+                continue;
+            }
+            let [one, two, four] = [1, 2, 4].map(|n| frames(&mut engine(n, level), width, height));
+            assert_eq!(one[0], one[2], "an instant asked for twice");
+            assert_ne!(one[0], one[1], "instants differ");
+            assert!(one == two && one == four, "{level} at {width}x{height}");
+        }
+    }
+}
+
+#[test]
+fn what_ran_before_changes_nothing() {
+    let mut used = engine(2, Level::best());
+    for (width, height) in [(160, 96), (48, 32), (96, 160), (160, 96)] {
+        let found = frames(&mut used, width, height);
+        assert!(found == frames(&mut engine(2, Level::best()), width, height), "{width}x{height}");
+    }
+}
+
+#[test]
+fn vector_levels_agree_to_the_bit() {
+    let vector: Vec<_> = Level::available().into_iter().filter(|&l| l != Level::SCALAR).collect();
+    for two in vector.windows(2) {
+        let [a, b] = [two[0], two[1]].map(|level| frames(&mut engine(2, level), 80, 48));
+        assert!(a == b, "{} and {}", two[0], two[1]);
+    }
+}

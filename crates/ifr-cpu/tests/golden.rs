@@ -1,0 +1,66 @@
+//! Every level against the reference implementation's own results (see the README beside the vectors).
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
+
+use ifr_cpu::{Engine, EngineOptions, Level};
+use ifr_net::{IfrNet, ParameterStore, Parameters, Tensor};
+
+const DECODERS: [&str; 4] = ["decoder4", "decoder3", "decoder2", "decoder1"];
+
+fn golden(net: IfrNet) -> ParameterStore {
+    let name = net.name.replace('-', "_");
+    let file = format!("{}/../ifr-net/tests/data/{name}_64x96.safetensors", env!("CARGO_MANIFEST_DIR"));
+    ParameterStore::open(file).unwrap()
+}
+
+fn image(store: &ParameterStore, name: &str) -> Tensor {
+    let data = store.bytes(name).unwrap().iter().map(|&v| f32::from(v) / 255.0).collect();
+    Tensor::new([1, 3, 64, 96], data).unwrap()
+}
+
+fn worst(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn check(net: IfrNet) {
+    let store = golden(net);
+    let (img0, img1) = (image(&store, "img0"), image(&store, "img1"));
+    for level in Level::available() {
+        for (key, t, scale) in [("t0.5", 0.5, "1"), ("t0.25", 0.25, "1"), ("t0.5.scale0.5", 0.5, "0.5")] {
+            let graph = net.graph(scale.parse().unwrap()).unwrap();
+            let graph =
+                graph.with_outputs(&["pred", DECODERS[0], DECODERS[1], DECODERS[2], DECODERS[3]]).unwrap();
+            let options = EngineOptions { level, ..EngineOptions::default() };
+            let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), options).unwrap();
+            let found = engine.run_tensors(&[img0.clone(), img1.clone(), Tensor::point(&[t])]).unwrap();
+
+            let error = worst(found[0].data(), &store.read(&format!("{key}.pred")).unwrap());
+            println!("{net} {key} {level}: pred {error:.2e}");
+            assert!(error < 2e-4, "{net} {key} {level}: pred is off by {error}");
+            for (decoder, found) in DECODERS.iter().zip(&found[1..]) {
+                let Ok(expected) = store.read(&format!("{key}.{decoder}")) else { continue };
+                let squares: f64 = expected.iter().map(|&v| f64::from(v).powi(2)).sum();
+                let rms = (squares / expected.len() as f64).sqrt() as f32;
+                let error = worst(found.data(), &expected) / rms;
+                println!("{net} {key} {level}: {decoder} {error:.2e} of its RMS");
+                assert!(error < 1e-3, "{net} {key} {level}: {decoder} is off by {error} of its RMS");
+            }
+        }
+    }
+}
+
+#[test]
+fn small() {
+    check(IfrNet::S);
+}
+
+#[test]
+fn base() {
+    check(IfrNet::B);
+}
+
+#[test]
+fn large() {
+    check(IfrNet::L);
+}

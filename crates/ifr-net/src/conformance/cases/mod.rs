@@ -1,0 +1,19 @@
+mod conv;
+mod networks;
+mod pointwise;
+mod sample;
+
+use super::Case;
+use crate::graph::GraphError;
+
+/// The suite: every operation, alone and then together.
+///
+/// # Errors
+/// [`GraphError`] when a case is described wrongly, which the suite's own tests rule out.
+pub fn cases() -> Result<Vec<Case>, GraphError> {
+    let mut cases = conv::cases()?;
+    cases.extend(sample::cases()?);
+    cases.extend(pointwise::cases()?);
+    cases.extend(networks::cases()?);
+    Ok(cases)
+}
