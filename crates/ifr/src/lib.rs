@@ -21,7 +21,7 @@
 //! A whole file, sound and subtitles included: see [`job`].
 //!
 //! The rooms behind it: [`frame`] (frames, exact time, colour), [`flow`] (optical flow, the embedded default),
-//! [`timeline`] (which frames, when), [`video`] (files in and out).
+//! [`net`] (the networks), [`timeline`] (which frames, when), [`video`] (files in and out).
 
 pub mod job;
 
@@ -30,10 +30,11 @@ mod interpolator;
 mod model;
 
 pub use device::{Device, DeviceError};
-pub use interpolator::Interpolator;
+pub use interpolator::{Interpolator, InterpolatorError};
 pub use model::{Model, ModelError};
 
 pub use ifr_flow as flow;
 pub use ifr_frame as frame;
+pub use ifr_net as net;
 pub use ifr_timeline as timeline;
 pub use ifr_video as video;

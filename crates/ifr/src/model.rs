@@ -1,20 +1,36 @@
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use ifr_flow::Quality;
+use ifr_net::{
+    GraphError, Network, ParameterError, ParameterStore, Parameters, Ratio, StoreError, UnknownNetwork,
+};
 use thiserror::Error;
 
 /// A method that makes in-between frames.
 ///
-/// [`Model::default`] is the best one that needs no file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// [`Model::default`] is the best one that needs no file; [`Model::open`] reads a network's weights.
+#[derive(Debug, Clone, Default)]
 pub struct Model {
     pub(crate) kind: Kind,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Kind {
     Flow(Quality),
+    Net(Arc<NetModel>),
+}
+
+/// A network with its parameters.
+#[derive(Debug)]
+pub(crate) struct NetModel {
+    pub(crate) network: Network,
+    pub(crate) parameters: Parameters,
+    metadata: BTreeMap<String, String>,
+    origin: String,
 }
 
 impl Default for Kind {
@@ -24,7 +40,7 @@ impl Default for Kind {
 }
 
 /// Names of the embedded models, best first.
-pub(crate) const EMBEDDED: [&str; 2] = ["flow", "flow-fast"];
+const EMBEDDED: [&str; 2] = ["flow", "flow-fast"];
 
 impl Model {
     /// Classical optical flow, best quality: `flow`.
@@ -37,35 +53,93 @@ impl Model {
         Self { kind: Kind::Flow(Quality::Fast) }
     }
 
+    /// A network from a safetensors file; which one is recognised by the names and shapes of its parameters.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the file cannot be read or holds no known network.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, ModelError> {
+        let store = ParameterStore::open(path)?;
+        let network = ifr_net::recognise(&store)?;
+        // All scales of a network have the same parameters.
+        let parameters = Parameters::read(&network.graph(Ratio::ONE)?, &store)?;
+        let broken: usize = parameters.non_finite().iter().map(|(_, n)| n).sum();
+        if broken > 0 {
+            tracing::warn!(
+                "{}: {broken} weights are not finite numbers; expect broken pictures",
+                store.origin()
+            );
+        }
+        let (metadata, origin) = (store.metadata().clone(), store.origin().to_owned());
+        Ok(Self { kind: Kind::Net(Arc::new(NetModel { network, parameters, metadata, origin })) })
+    }
+
     /// The names of the models that need no file, best first.
     pub fn embedded() -> &'static [&'static str] {
         &EMBEDDED
     }
+
+    /// The network, unless the model is a classical method.
+    pub fn network(&self) -> Option<Network> {
+        match &self.kind {
+            Kind::Flow(_) => None,
+            Kind::Net(net) => Some(net.network),
+        }
+    }
+
+    /// What the file's header says beside the parameters; `None` for a classical method.
+    pub fn metadata(&self) -> Option<&BTreeMap<String, String>> {
+        match &self.kind {
+            Kind::Flow(_) => None,
+            Kind::Net(net) => Some(&net.metadata),
+        }
+    }
 }
 
 /// No such model.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("'{0}' is no model: the embedded ones are {all}", all = EMBEDDED.join(", "))]
-pub struct ModelError(String);
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// Neither an embedded model nor a file.
+    #[error("'{name}' is no model: the embedded ones are {all}; anything else must be a safetensors file that is there", all = EMBEDDED.join(", "))]
+    Unknown {
+        /// The name given.
+        name: String,
+    },
+    /// The file cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file holds no known network.
+    #[error(transparent)]
+    Network(#[from] UnknownNetwork),
+    /// The parameters cannot be read.
+    #[error(transparent)]
+    Parameters(#[from] ParameterError),
+    /// The network cannot be built.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
 
 impl FromStr for Model {
     type Err = ModelError;
 
+    /// An embedded model by its name, else a file.
     fn from_str(name: &str) -> Result<Self, ModelError> {
         match name {
             "flow" => Ok(Self::flow()),
             "flow-fast" => Ok(Self::flow_fast()),
-            _ => Err(ModelError(name.to_owned())),
+            file if Path::new(file).exists() => Self::open(file),
+            _ => Err(ModelError::Unknown { name: name.to_owned() }),
         }
     }
 }
 
 impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            Kind::Flow(Quality::Standard) => EMBEDDED[0],
-            Kind::Flow(Quality::Fast) => EMBEDDED[1],
-        })
+        match &self.kind {
+            Kind::Flow(Quality::Standard) => f.write_str(EMBEDDED[0]),
+            Kind::Flow(Quality::Fast) => f.write_str(EMBEDDED[1]),
+            Kind::Net(net) => write!(f, "{} ({})", net.network, net.origin),
+        }
     }
 }
 
@@ -78,8 +152,23 @@ mod tests {
         for name in Model::embedded() {
             assert_eq!(name.parse::<Model>().unwrap().to_string(), *name);
         }
-        assert_eq!(Model::default(), Model::flow());
-        let e = "rife".parse::<Model>().unwrap_err();
-        assert_eq!(e.to_string(), "'rife' is no model: the embedded ones are flow, flow-fast");
+        assert_eq!(Model::default().to_string(), "flow");
+        let e = "rife".parse::<Model>().unwrap_err().to_string();
+        assert!(e.starts_with("'rife' is no model: the embedded ones are flow, flow-fast"), "{e}");
+    }
+
+    #[test]
+    fn networks_are_recognised_and_others_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for network in Network::all() {
+            let path = dir.path().join("net.safetensors");
+            let graph = network.graph(Ratio::ONE).unwrap();
+            Parameters::by_rule(&graph).save(&path, ifr_net::Dtype::F16, &BTreeMap::new()).unwrap();
+            let model = Model::open(&path).unwrap();
+            assert_eq!(model.network(), Some(network));
+        }
+        let path = dir.path().join("text.safetensors");
+        std::fs::write(&path, "not a network at all").unwrap();
+        assert!(matches!(Model::open(&path), Err(ModelError::Store(_))));
     }
 }

@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod failure;
 mod flow;
+mod info;
 mod interpolate;
 mod interrupt;
 mod model;
@@ -41,6 +42,7 @@ struct Cli {
 enum Command {
     Interpolate(Box<interpolate::Args>),
     Flow(flow::Args),
+    Info(info::Args),
     #[cfg(feature = "video")]
     Demo(demo::Args),
     Doctor(doctor::Args),
@@ -53,6 +55,7 @@ pub(crate) fn main() -> ExitCode {
     let done = match cli.command {
         Command::Interpolate(args) => interpolate::run(&args),
         Command::Flow(args) => flow::run(&args),
+        Command::Info(args) => info::run(&args),
         #[cfg(feature = "video")]
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -1,0 +1,77 @@
+//! `ifr info`: what a model is and costs.
+
+use std::io::Write;
+
+use clap::Parser;
+use ifr::Model;
+use ifr::net::{Cost, Ratio};
+
+use super::Failure;
+
+/// Say which network a file holds and what it costs: parameters, multiply-accumulates by stage, memory.
+#[derive(Debug, Parser)]
+pub(crate) struct Args {
+    /// An embedded model, a safetensors file, or the name of a network (ifrnet-s, ifrnet-b, ifrnet-l).
+    model: String,
+    /// Size of the frames, padded to what the network asks for.
+    #[arg(long, value_name = "WxH", default_value = "448x256", value_parser = size)]
+    size: (usize, usize),
+    /// Working scale, 0.25 to 1.
+    #[arg(long, value_name = "S", default_value_t = Ratio::ONE)]
+    scale: Ratio,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let bad = || format!("found '{text}', expected WIDTHxHEIGHT, e.g. 1920x1080");
+    let (w, h) = text.split_once('x').ok_or_else(bad)?;
+    let side = |s: &str| s.parse().ok().filter(|n| (1..=65_535).contains(n)).ok_or_else(bad);
+    Ok((side(w)?, side(h)?))
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let known = ifr::net::Network::all().find(|n| n.name() == args.model);
+    let (network, metadata) = match known {
+        Some(network) => (network, None),
+        None => {
+            let model: Model = args.model.parse().map_err(Failure::input)?;
+            match model.network() {
+                Some(network) => (network, model.metadata().cloned()),
+                None => {
+                    return writeln!(out, "{model}: classical optical flow; it has no parameters")
+                        .map_err(Failure::output);
+                }
+            }
+        }
+    };
+    let graph = network.graph(args.scale).map_err(Failure::usage)?;
+    let (w, h) = args.size;
+    let (w, h) = (w.next_multiple_of(graph.multiple()), h.next_multiple_of(graph.multiple()));
+    let cost = Cost::of(&graph, w, h).map_err(Failure::usage)?;
+    let written = if args.json {
+        let stages: Vec<_> = cost
+            .stages
+            .iter()
+            .map(|s| serde_json::json!({ "name": s.name, "parameters": s.parameters, "macs": s.macs, "written": s.written }))
+            .collect();
+        let value = serde_json::json!({
+            "network": network.name(),
+            "width": w,
+            "height": h,
+            "parameters": cost.parameters(),
+            "macs": cost.macs(),
+            "pair_macs": cost.pair_macs,
+            "peak_bytes": cost.peak,
+            "stages": stages,
+            "metadata": metadata,
+        });
+        writeln!(out, "{value}")
+    } else {
+        let lines: String = metadata.iter().flatten().map(|(k, v)| format!("\n{k}: {v}")).collect();
+        writeln!(out, "{cost}{lines}")
+    };
+    written.map_err(Failure::output)
+}
