@@ -60,8 +60,8 @@ pub struct Engine {
     options: EngineOptions,
     plan: Option<Plan>,
     buffer: Buffer,
-    /// Whether the plan's pair steps have run.
-    paired: bool,
+    /// What has run of the plan: nothing, the pair's steps, or those of an instant too.
+    done: Option<Phase>,
     profile: Option<Profile>,
 }
 
@@ -94,7 +94,7 @@ impl Engine {
             options,
             plan: None,
             buffer: Buffer::default(),
-            paired: false,
+            done: None,
             profile: Profile::from_environment(),
         })
     }
@@ -116,7 +116,7 @@ impl Engine {
         }
         let plan = Plan::new(&self.graph, &self.kernels, &self.acts, width, height)?;
         self.plan = None;
-        self.paired = false;
+        self.done = None;
         if plan.len > self.buffer.len() {
             self.buffer = Buffer::default();
             self.buffer = Buffer::new(plan.len)?;
@@ -142,10 +142,10 @@ impl Engine {
     /// for.
     pub fn pair(&mut self, width: usize, height: usize, inputs: &[&[f32]]) -> Result<(), CpuError> {
         self.prepare(width, height)?;
-        self.paired = false;
+        self.done = None;
         self.upload(Phase::Pair, inputs)?;
         self.run(Phase::Pair);
-        self.paired = true;
+        self.done = Some(Phase::Pair);
         Ok(())
     }
 
@@ -154,7 +154,7 @@ impl Engine {
     /// # Errors
     /// [`CpuError::NoPair`] when there is none; [`CpuError::Input`] when there are more or fewer values than the graph takes.
     pub fn at(&mut self, instants: &[f32]) -> Result<(), CpuError> {
-        if !self.paired {
+        if self.done.is_none() {
             return Err(CpuError::NoPair);
         }
         let found = self.inputs_of(Phase::Instant).count();
@@ -169,20 +169,23 @@ impl Engine {
             upload(map, std::slice::from_ref(value), memory);
         }
         self.run(Phase::Instant);
+        self.done = Some(Phase::Instant);
         Ok(())
     }
 
     /// Copies output `index` of the graph: channels × height × width values.
     ///
     /// # Errors
-    /// [`CpuError::NoPair`] when nothing has run; [`CpuError::Input`] when there is no such output or `values` has another
-    /// length.
+    /// [`CpuError::NoPair`] or [`CpuError::NotRun`] when it has not been computed yet, [`CpuError::Output`] when there is no
+    /// such output, [`CpuError::Input`] when `values` has another length.
     pub fn read_output(&mut self, index: usize, values: &mut [f32]) -> Result<(), CpuError> {
-        let Some(plan) = self.plan.as_ref().filter(|_| self.paired) else { return Err(CpuError::NoPair) };
-        let Some(map) = plan.outputs.get(index) else {
-            let count = plan.outputs.len();
-            return Err(CpuError::Output { index, count });
+        let Some(plan) = &self.plan else { return Err(CpuError::NoPair) };
+        let (Some(map), Some(&id)) = (plan.outputs.get(index), self.graph.outputs().get(index)) else {
+            return Err(CpuError::Output { index, count: plan.outputs.len() });
         };
+        if self.done.is_none_or(|done| done < self.graph.tensor(id).phase) {
+            return Err(CpuError::NotRun);
+        }
         let shape = [1, map.planes.len(), map.layout.height, map.layout.width];
         if values.len() != shape.iter().product::<usize>() {
             return Err(InputError::Length { shape, found: values.len() }.into());

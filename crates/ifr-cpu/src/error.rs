@@ -30,6 +30,9 @@ pub enum CpuError {
     /// [`Engine::at`](crate::Engine::at) without a pair before it.
     #[error("no pair has been prepared: call Engine::pair first")]
     NoPair,
+    /// An output that depends on a timestep before [`Engine::at`](crate::Engine::at).
+    #[error("the output has not been computed: call Engine::at first")]
+    NotRun,
     /// More memory than there is.
     #[error("{bytes} bytes for the network's maps are not to be had: use a smaller size or scale")]
     Memory {

@@ -21,6 +21,7 @@ impl Buffer {
         let count = len.div_ceil(LANES);
         let mut lines = Vec::new();
         lines.try_reserve_exact(count).map_err(|_| CpuError::Memory { bytes: count * size_of::<Line>() })?;
+        advise(&mut lines);
         lines.resize(count, Line([0.0; LANES]));
         Ok(Self { lines })
     }
@@ -34,6 +35,24 @@ impl Buffer {
         Memory { base: self.lines.as_mut_ptr().cast(), len: self.len() }
     }
 }
+
+/// Asks for large pages: a tile of a convolution reads a few rows of dozens of planes, each on a page of its own.
+#[cfg(target_os = "linux")]
+fn advise(lines: &mut Vec<Line>) {
+    const PAGE: usize = 1 << 21;
+    let spare = lines.spare_capacity_mut();
+    let start = spare.as_mut_ptr().cast::<u8>();
+    let skip = start.align_offset(PAGE);
+    let len = size_of_val(spare).saturating_sub(skip) / PAGE * PAGE;
+    if len > 0 {
+        // SAFETY: the range is whole pages of memory that this vector owns and nobody has used yet; the advice changes how it
+        // is backed, not what it holds. Refusal does no harm.
+        unsafe { libc::madvise(start.add(skip).cast(), len, libc::MADV_HUGEPAGE) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn advise(_: &mut Vec<Line>) {}
 
 /// A [`Buffer`] as kernels on several threads see it.
 #[derive(Clone, Copy)]

@@ -50,7 +50,7 @@ fn any_size_and_format_comes_back_as_it_was() {
 
 #[test]
 fn it_is_the_network_on_padded_images() {
-    for scale in ["1", "0.5"] {
+    for scale in ["1", "0.5", "0.8", "0.25"] {
         let (a, b) = (frame(PixelFormat::RGB16, 37, 21, 1), frame(PixelFormat::RGB16, 37, 21, 2));
         let graph = IfrNet::S.graph(scale.parse().unwrap()).unwrap();
         let padding = Padding::to_multiple(37, 21, graph.multiple());

@@ -80,4 +80,4 @@ pub(crate) unsafe fn run(level: Level, call: &Call<'_>, blocks: Range<usize>, ve
 
 /// Input channels that are summed before partial sums go to memory: their part of a tile and of the weights stays in
 /// the first-level cache.
-const INPUT_BLOCK: usize = 48;
+const INPUT_BLOCK: usize = 24;

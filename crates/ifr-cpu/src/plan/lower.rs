@@ -376,3 +376,32 @@ fn units(kernel: &Kernel, layout: Layout) -> Vec<Unit> {
     }
     units
 }
+
+#[cfg(test)]
+mod tests {
+    use ifr_net::{IfrNet, Ratio};
+
+    use super::*;
+    use crate::level::Level;
+
+    #[test]
+    fn units_cover_a_convolution_once() {
+        let graph = IfrNet::S.graph(Ratio::ONE).unwrap();
+        let kernels = Kernel::of_graph(&graph, &Parameters::by_rule(&graph), Level::best());
+        for (width, height) in [(1, 1), (28, 16), (640, 352), (5000, 3)] {
+            let layout = Layout::new(width, height, 1);
+            for kernel in kernels.iter().flatten() {
+                let blocks = kernel.parts[0].packed.blocks.len();
+                let mut done = vec![0; kernel.parts.len() * blocks * layout.vectors()];
+                for unit in units(kernel, layout) {
+                    for block in unit.blocks {
+                        for vector in unit.vectors.clone() {
+                            done[(unit.part * blocks + block) * layout.vectors() + vector] += 1;
+                        }
+                    }
+                }
+                assert!(done.iter().all(|&n| n == 1), "{width}x{height}");
+            }
+        }
+    }
+}

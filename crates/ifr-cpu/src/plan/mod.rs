@@ -96,9 +96,11 @@ fn lives(
         let (first, last) = used[slot].get_or_insert((step, step));
         (*first, *last) = ((*first).min(step), (*last).max(step));
     };
+    let mut from_pair = vec![false; slots.len()];
     for id in graph.inputs() {
         let instant = graph.tensor(*id).phase == Phase::Instant;
         touch(slot_of(id), if instant { pair_steps } else { 0 });
+        from_pair[slot_of(id)] = !instant;
     }
     for (i, step) in steps.iter_mut().enumerate() {
         step.visit(&mut |_, address| touch(lower::parts(*address).0, i));
@@ -106,12 +108,12 @@ fn lives(
     for id in graph.outputs() {
         touch(slot_of(id), end);
     }
-    let life = |(slot, used): (&Slot, Option<(usize, usize)>)| {
-        let steps = used.map(|(first, last)| {
-            let kept = first < pair_steps && last >= pair_steps;
+    let life = |index: usize| {
+        let steps = used[index].map(|(first, last)| {
+            let kept = (from_pair[index] || first < pair_steps) && last >= pair_steps;
             first..=if kept { end } else { last }
         });
-        Life { len: slot.channels * slot.layout.plane(), steps }
+        Life { len: slots[index].channels * slots[index].layout.plane(), steps }
     };
-    slots.iter().zip(used).map(life).collect()
+    (0..slots.len()).map(life).collect()
 }
