@@ -1,15 +1,22 @@
 //! Measures the interpolator: PSNR against what the camera saw, and time.
 //!
 //! ```text
-//! triplets [--fast] [--verbose] [--threads N] ppm DIRECTORY
-//! triplets [--fast] [--verbose] [--threads N] clip WIDTH HEIGHT INPUT.yuv TRUTH.rgb
+//! triplets [--fast] [--verbose] [--threads N] [--write DIRECTORY] ppm DIRECTORY
+//! triplets [--fast] [--verbose] [--threads N] [--write DIRECTORY] clip WIDTH HEIGHT INPUT.yuv TRUTH.rgb
 //! ```
 //! `ppm`: DIRECTORY/NAME/{first,second,truth}.ppm, 8-bit P6. `clip`: raw 8-bit 4:4:4 planes (BT.601, limited range) of
 //! every second frame of a clip, and raw packed RGB of the frames left out. Prints the mean of the images' RGB PSNR and
 //! the seconds of processor time (all threads together) and of wall clock per in-between frame, median over the images.
+//! `--write` keeps the made frames as NAME.ppm or by their number from 0.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
-use std::{error::Error, fs, path::Path, sync::Arc, time::Instant};
+use std::{
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
 use ifr_flow::{FlowInterpolator, FlowOptions, Quality};
 use ifr_frame::{ColorDescription, ColorModel, Frame, Interpolate, PixelFormat, Samples};
@@ -20,11 +27,13 @@ fn main() -> Result<()> {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     let mut options = FlowOptions::default();
     let (mut threads, mut verbose) = (1, false);
+    let mut report = Report::default();
     while let Some(flag) = args.first().filter(|a| a.starts_with("--")).cloned() {
         args.remove(0);
         match flag.as_str() {
             "--fast" => options.quality = Quality::Fast,
             "--verbose" => verbose = true,
+            "--write" => report.directory = Some(take(&mut args)?.into()),
             "--threads" => threads = take(&mut args)?.parse()?,
             _ => return Err(format!("unknown option {flag}").into()),
         }
@@ -32,7 +41,6 @@ fn main() -> Result<()> {
     options.pool = Some(Arc::new(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?));
     let mut interpolator = FlowInterpolator::with_options(options);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let mut report = Report::default();
     match args.as_slice() {
         ["ppm", directory] => {
             let mut names: Vec<_> = fs::read_dir(directory)?.map(|e| Ok(e?.path())).collect::<Result<_>>()?;
@@ -40,7 +48,8 @@ fn main() -> Result<()> {
             for path in names {
                 let [a, b] = ["first.ppm", "second.ppm"].map(|n| read_ppm(&path.join(n)));
                 let truth = packed(&read_ppm(&path.join("truth.ppm"))?);
-                report.measure(&mut interpolator, &Arc::new(a?), &Arc::new(b?), &truth)?;
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                report.measure(&mut interpolator, &Arc::new(a?), &Arc::new(b?), &truth, &name)?;
                 if verbose {
                     println!("{} {:.2}", path.display(), report.psnr.last().unwrap_or(&0.0));
                 }
@@ -61,8 +70,9 @@ fn main() -> Result<()> {
                     )?))
                 })
                 .collect::<Result<_>>()?;
-            for (pair, truth) in frames.windows(2).zip(fs::read(truth)?.chunks_exact(3 * w * h)) {
-                report.measure(&mut interpolator, &pair[0], &pair[1], truth)?;
+            let truths = fs::read(truth)?;
+            for (i, (pair, truth)) in frames.windows(2).zip(truths.chunks_exact(3 * w * h)).enumerate() {
+                report.measure(&mut interpolator, &pair[0], &pair[1], truth, &format!("{i:04}"))?;
             }
         }
         _ => return Err("arguments: see the head of this example's source".into()),
@@ -78,6 +88,8 @@ fn take(args: &mut Vec<String>) -> Result<String> {
 
 #[derive(Default)]
 struct Report {
+    /// Where made frames are kept.
+    directory: Option<PathBuf>,
     psnr: Vec<f64>,
     wall: Vec<f64>,
     cpu: Vec<f64>,
@@ -90,12 +102,19 @@ impl Report {
         a: &Arc<Frame>,
         b: &Arc<Frame>,
         truth: &[u8],
+        name: &str,
     ) -> Result<()> {
         let (wall, cpu) = (Instant::now(), cpu_seconds());
         let middle = i.pair(a, b)?.at(0.5)?;
         self.wall.push(wall.elapsed().as_secs_f64());
         self.cpu.push(cpu_seconds() - cpu);
         let got = packed(&middle);
+        if let Some(directory) = &self.directory {
+            fs::create_dir_all(directory)?;
+            let mut ppm = format!("P6\n{} {}\n255\n", middle.width(), middle.height()).into_bytes();
+            ppm.extend_from_slice(&got);
+            fs::write(directory.join(format!("{name}.ppm")), ppm)?;
+        }
         let sum: f64 = got.iter().zip(truth).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum();
         self.psnr.push(10.0 * (255.0 * 255.0 / (sum / truth.len() as f64 + 1e-9)).log10());
         Ok(())

@@ -10,6 +10,7 @@ use crate::params::{Params, Quality};
 use crate::plane::Plane;
 use crate::project::{Source, project};
 use crate::refine::refine_field;
+use crate::steady::steady;
 
 /// Why no flow could be computed.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -67,9 +68,11 @@ impl Both {
         params: &Params,
         t: f32,
     ) -> Candidates {
-        let motion = project(&self.sources[0], &self.sources[1], t);
+        let mut motion = project(&self.sources[0], &self.sources[1], t);
         let l = self.finest;
-        Candidates::new(level, [&a.levels[l], &b.levels[l]], l, t, motion, params.several)
+        let pair = [&a.levels[l], &b.levels[l]];
+        steady(level, pair, t, &mut motion);
+        Candidates::new(level, pair, l, t, motion, params.several)
     }
 
     /// The likeliest motion at `t`, in full size.

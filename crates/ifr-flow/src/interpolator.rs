@@ -22,7 +22,8 @@ pub struct FlowOptions {
 /// Makes in-between frames by classical optical flow; needs no weights.
 ///
 /// The flow between the two frames is estimated both ways on their luma, checked one against the other for what is hidden
-/// in one of them, brought to the wanted instant, refined there, and both frames are warped along it and blended.
+/// in one of them, brought to the wanted instant, and both frames are warped along it and blended. Where the flows fail
+/// over an area, the motion fades to one that varies slowly: what cannot be made is soft rather than torn.
 pub struct FlowInterpolator {
     options: FlowOptions,
     params: Params,

@@ -7,7 +7,8 @@
 //!
 //! The flow is estimated coarse to fine. On every level a dense inverse search of small patches (Kroeger et al., ECCV 2016)
 //! is followed by a variational refinement (Brox et al., ECCV 2004). Flows both ways are checked against each other, splatted
-//! to the wanted instant, and refined there against both frames at once, which are then warped and blended.
+//! to the wanted instant, steadied where they failed, and weighed there by how well they explain both frames, which are
+//! then warped and blended.
 //!
 //! Results depend neither on the number of threads nor on the instruction set of the machine.
 //!
@@ -37,6 +38,7 @@ mod plane;
 mod project;
 mod refine;
 mod search;
+mod steady;
 mod wheel;
 
 pub use field::FlowField;

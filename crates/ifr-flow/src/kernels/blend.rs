@@ -36,6 +36,13 @@ versions! {
 }
 
 versions! {
+    /// `mean` = what both planes together show at row `y` and time `t` along a motion, `square` = their squared difference.
+    fn compare_row = compare_row_body(
+        pair: [&Plane; 2], y: usize, t: f32, u: &[f32], v: &[f32], mean: &mut [f32], square: &mut [f32],
+    )
+}
+
+versions! {
     /// Rounds `values` (in codes) to 8-bit codes.
     fn codes_u8 = codes_u8_body(values: &[f32], out: &mut [u8])
 }
@@ -56,6 +63,25 @@ fn difference_row_body(pair: [&Plane; 2], y: usize, t: f32, u: &[f32], v: &[f32]
         for (o, b) in out.iter_mut().zip(&other) {
             *o = (*o - b) * (*o - b);
         }
+    }
+}
+
+#[inline(always)]
+fn compare_row_body(
+    pair: [&Plane; 2],
+    y: usize,
+    t: f32,
+    u: &[f32],
+    v: &[f32],
+    mean: &mut [f32],
+    square: &mut [f32],
+) {
+    warp_row_body(pair[0], 0, y, -t, u, v, mean);
+    warp_row_body(pair[1], 0, y, 1.0 - t, u, v, square);
+    for (a, b) in mean.iter_mut().zip(square) {
+        let (first, second) = (*a, *b);
+        *a = 0.5 * (first + second);
+        *b = (first - second) * (first - second);
     }
 }
 

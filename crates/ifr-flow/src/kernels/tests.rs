@@ -1,6 +1,6 @@
 //! Every instruction set gives the bits of the reference; the reference gives what it should.
 
-use super::blend::{Candidates, blend_rows, codes_u8, codes_u16, difference_row};
+use super::blend::{Candidates, blend_rows, codes_u8, codes_u16, compare_row, difference_row};
 use super::patch::{Search, search, spread};
 use super::sample::{Columns, resample_row};
 use super::variational::{Scratch, Terms, Tile, refine};
@@ -89,11 +89,19 @@ fn blending() {
             out
         });
         assert!(out.iter().all(|v| (0.0..=255.0).contains(v)));
-        same(|l| {
+        let difference = same(|l| {
             let mut out = vec![0.0; w];
             difference_row(l, [&a, &b], 4, 0.3, &u[..w], &v[..w], &mut out);
             out
         });
+        let [mean, square] = same(|l| {
+            let mut out = [vec![0.0; w], vec![0.0; w]];
+            let [mean, square] = &mut out;
+            compare_row(l, [&a, &b], 4, 0.3, &u[..w], &v[..w], mean, square);
+            out
+        });
+        assert_eq!(square, difference);
+        assert!(mean.iter().all(|v| (0.0..=255.0).contains(v)));
     }
     // Motion that is not a number neither panics nor leaves the planes.
     let a = cloud(33, 9, 0.0);
