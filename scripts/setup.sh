@@ -15,6 +15,9 @@ as_root() {
 have_ffmpeg_libs() {
   have pkg-config && pkg-config --exists libavcodec libavformat libavfilter libavutil libswscale libswresample libavdevice
 }
+# Rust 1.89 (stable AVX-512), FFmpeg 5.1 (libavformat 59.27): what is older builds nothing here.
+rust_is_old() { [ "$(printf '%s\n' 1.89.0 "$(cargo --version | cut -d' ' -f2)" | sort -V | head -n 1)" != 1.89.0 ]; }
+ffmpeg_is_old() { ! pkg-config --atleast-version=59.27 libavformat; }
 have_libclang() {
   ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib*/libclang*.so* /usr/lib/*/libclang*.so* \
      /opt/homebrew/opt/llvm/lib/libclang.dylib /usr/local/opt/llvm/lib/libclang.dylib \
@@ -55,15 +58,25 @@ elif [ ${#apt[@]} -gt 0 ]; then
   exit 1
 fi
 
-if ! have cargo; then
-  for dir in "$HOME/.cargo/bin"; do [ -x "$dir/cargo" ] && PATH="$dir:$PATH"; done
+if ffmpeg_is_old; then
+  say "FFmpeg's libraries are older than 5.1 (found libavformat $(pkg-config --modversion libavformat)): please install newer ones"
+  exit 1
 fi
+
+export PATH="$HOME/.cargo/bin:$PATH"
 if ! have cargo; then
   say "installing Rust (rustup)"
   if have apt-get && apt-cache show rustup >/dev/null 2>&1; then as_root apt-get install -y -qq rustup >/dev/null
   elif have dnf; then as_root dnf install -y -q rustup && rustup-init -y -q
   elif have brew; then brew install --quiet rustup
   fi
-  have rustup && rustup default stable
-  have cargo || { say "no Rust found: install Rust 1.88 or newer from https://rustup.rs and run this again"; exit 1; }
+  if have rustup; then rustup default stable; fi
+fi
+if ! have cargo; then
+  say "no Rust found and no package of rustup here: install Rust 1.89 or newer from https://rustup.rs and run this again"
+  exit 1
+fi
+if rust_is_old; then
+  say "$(cargo --version) is too old: 1.89 or newer is needed (rustup update stable)"
+  exit 1
 fi

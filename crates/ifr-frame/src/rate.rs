@@ -89,7 +89,8 @@ impl FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, FrameError> {
         let bad = || FrameError::Rate(text.to_owned());
         let whole = |s: &str| {
-            let plain = !s.is_empty() && s.len() <= 10 && s.bytes().all(|b| b.is_ascii_digit());
+            // Eight digits: 24 bits and a bit, see `Time`.
+            let plain = !s.is_empty() && s.len() <= 8 && s.bytes().all(|b| b.is_ascii_digit());
             plain.then(|| s.parse::<i64>().ok()).flatten().ok_or_else(bad)
         };
         let text = text.trim();
@@ -100,7 +101,7 @@ impl FromStr for Rate {
             return Self::new(whole(text)?, 1).map_err(|_| bad());
         };
         let places = u32::try_from(frac.len()).map_err(|_| bad())?;
-        if places > 9 {
+        if places > 6 {
             return Err(bad());
         }
         let unit = 10_i64.pow(places);
@@ -168,7 +169,7 @@ mod tests {
             "60fps",
             "inf",
             "99999999999",
-            "1.1234567890",
+            "1.1234567",
             "/",
             "100001",
         ] {

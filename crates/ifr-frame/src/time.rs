@@ -65,8 +65,9 @@ impl fmt::Display for TimeBase {
 
 /// An exact instant or duration in seconds.
 ///
-/// The parts are 128-bit. Timestamps are limited to ±2^40 s on entry ([`Time::from_pts`]) and every denominator in one
-/// run divides (time base × output rate × factor), at most 2^66, so sums stay below 2^107 and cannot overflow.
+/// The parts are 128-bit. Timestamps are limited to ±2^32 s on entry ([`Time::from_pts`]), and every denominator of one run
+/// divides the product of the time base's (31 bits), a nominal rate's (20), the output rate's (24), the factor (4) and a
+/// stretch's (10) and two halvings: 91 bits. Sums stay below 2^127 and cannot overflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(Ratio<i128>);
 
@@ -74,16 +75,19 @@ impl Time {
     /// Zero seconds.
     pub const ZERO: Self = Self(Ratio::new_raw(0, 1));
 
+    /// 3600 seconds.
+    pub const HOUR: Self = Self(Ratio::new_raw(3600, 1));
+
     /// `num/den` seconds, reduced. A zero `den` counts as 1.
     pub fn new(num: i64, den: i64) -> Self {
         Self(Ratio::new(num.into(), if den == 0 { 1 } else { den.into() }))
     }
 
-    /// The instant of timestamp `pts` in `time_base`; `None` beyond ±2^40 s (35,000 years), which only a broken
+    /// The instant of timestamp `pts` in `time_base`; `None` beyond ±2^32 s (136 years), which only a broken
     /// file holds.
     pub fn from_pts(pts: i64, time_base: TimeBase) -> Option<Self> {
         let ticks = i128::from(pts) * i128::from(time_base.num);
-        let limit = i128::from(time_base.den) << 40;
+        let limit = i128::from(time_base.den) << 32;
         (ticks.abs() <= limit).then(|| Self(Ratio::new(ticks, i128::from(time_base.den))))
     }
 
@@ -121,7 +125,8 @@ impl Time {
         if step == Self::ZERO {
             return 0;
         }
-        i64::try_from((self.0 / step.0).floor().to_integer()).unwrap_or(i64::MAX)
+        let steps = (self.0 / step.0).floor().to_integer();
+        i64::try_from(steps).unwrap_or(if steps < 0 { i64::MIN } else { i64::MAX })
     }
 
     /// The absolute value.

@@ -16,21 +16,33 @@ pub enum CutSource {
     Off,
 }
 
+/// Which neighbours count as the same picture.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Repeats {
+    /// Those that differ by coding noise only.
+    #[default]
+    Similar,
+    /// Those that are equal, sample by sample. For slow motion, where a slow movement spread over many frames would
+    /// otherwise become a staircase.
+    Equal,
+    /// None: everything is computed.
+    Off,
+}
+
 /// Says how each frame of a video links to the one before it.
 #[derive(Debug)]
 pub struct Analyst {
     cuts: CutSource,
     detector: CutDetector,
-    /// Whether repeated pictures are looked for.
-    repeats: bool,
+    repeats: Repeats,
     last: Option<(Arc<Frame>, Time)>,
     start: Time,
     index: u64,
 }
 
 impl Analyst {
-    /// An analyst at the start of a video. With `repeats`, near-identical neighbours are found.
-    pub fn new(cuts: CutSource, repeats: bool) -> Self {
+    /// An analyst at the start of a video.
+    pub fn new(cuts: CutSource, repeats: Repeats) -> Self {
         Self { cuts, detector: CutDetector::new(), repeats, last: None, start: Time::ZERO, index: 0 }
     }
 
@@ -51,10 +63,18 @@ impl Analyst {
         };
         if cut {
             Link::Cut
-        } else if self.repeats && (Arc::ptr_eq(&last, frame) || is_same_picture(&last, frame)) {
+        } else if self.is_repeat(&last, frame) {
             Link::Same
         } else {
             Link::Continuous
+        }
+    }
+
+    fn is_repeat(&self, last: &Arc<Frame>, frame: &Arc<Frame>) -> bool {
+        match self.repeats {
+            Repeats::Similar => is_same_picture(last, frame),
+            Repeats::Equal => last == frame,
+            Repeats::Off => false,
         }
     }
 }
@@ -72,16 +92,16 @@ mod tests {
     #[test]
     fn lists_and_repeats() {
         let list: CutList = "2\n0.3".parse().unwrap();
-        let mut analyst = Analyst::new(CutSource::List(list), true);
+        let mut analyst = Analyst::new(CutSource::List(list), Repeats::Similar);
         // The video starts at 5 s; times in the list count from there.
-        let codes = [10, 10, 10, 200, 201, 90];
+        let codes = [10, 10, 10, 200, 200, 90];
         let links: Vec<Link> = codes
             .iter()
             .enumerate()
             .map(|(i, &c)| analyst.push(&flat(c), Time::new(50 + i as i64, 10)))
             .collect();
         assert_eq!(links, [Link::Cut, Link::Same, Link::Cut, Link::Cut, Link::Same, Link::Continuous]);
-        let mut off = Analyst::new(CutSource::Off, false);
+        let mut off = Analyst::new(CutSource::Off, Repeats::Off);
         let links = [10, 10, 200].map(|c| off.push(&flat(c), Time::new(i64::from(c), 1)));
         assert_eq!(links, [Link::Cut, Link::Continuous, Link::Continuous]);
     }

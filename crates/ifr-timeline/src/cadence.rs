@@ -62,10 +62,17 @@ impl Cadence {
     /// A cadence for a stream with this time base and stated rate.
     pub fn new(time_base: TimeBase, rate: Option<Rate>) -> Self {
         let tick = time_base.tick();
-        // With fewer than four ticks a frame, "within a tick" says too little.
-        let usable = |r: &Rate| !time_base.holds(r.period()) && tick.scaled(4, 1) <= r.period();
+        // With fewer than four ticks a frame, "within a tick" says too little. Nominal rates are short fractions; others
+        // are means over a file.
+        let nominal = |r: &Rate| r.num() <= 1_000_000 && r.den() <= 10_010;
+        let usable = |r: &Rate| nominal(r) && !time_base.holds(r.period()) && tick.scaled(4, 1) <= r.period();
         let grid = |rate| Grid { rate, tick, nearest: Phase::default(), cut: Phase::default() };
         Self { grid: rate.filter(usable).map(grid), last: None }
+    }
+
+    /// The rate on whose grid times are placed; `None` where they are left as they are.
+    pub fn rate(&self) -> Option<Rate> {
+        self.grid.as_ref().map(|g| g.rate)
     }
 
     /// The true time of the next frame. Results increase strictly whenever the times given do.

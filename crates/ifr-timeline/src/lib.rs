@@ -19,7 +19,7 @@
 //! let mut planned = Vec::new();
 //! for index in 0..2 {
 //!     let frame = Stamped { frame: index, pts: rate.time_of(index), duration: Some(rate.period()) };
-//!     scheduler.push(frame, Link::Continuous, &mut planned);
+//!     planned.extend(scheduler.push(frame, Link::Continuous));
 //! }
 //! assert_eq!(planned[0].make, Make::Source(0));
 //! assert_eq!(planned[1].make, Make::Between { first: 0, second: 1, t: 0.4 });
@@ -35,10 +35,10 @@ mod same;
 mod schedule;
 mod thumb;
 
-pub use analyst::{Analyst, CutSource};
+pub use analyst::{Analyst, CutSource, Repeats};
 pub use cadence::Cadence;
 pub use cut_list::{CutList, CutListError};
 pub use cuts::CutDetector;
 pub use same::is_same_picture;
-pub use schedule::{AtCut, Grid, Link, Make, Planned, Scheduler, Stamped};
+pub use schedule::{AtCut, Grid, Link, Make, Planned, Schedule, Scheduler, Stamped};
 pub use thumb::Thumb;

@@ -85,114 +85,147 @@ pub struct Scheduler<F> {
     origin: Time,
     /// Index of the next output frame at a constant rate.
     next: i64,
+    /// Whether a frame that was left out started a new shot.
+    cut: bool,
+}
+
+/// Output frames, decided one by one as they are asked for: a long interval costs no memory. Those not asked for are
+/// lost.
+#[derive(Debug)]
+pub struct Schedule<'a, F> {
+    /// Index of the next output frame on the grid: of the interval, or of the video at a constant rate.
+    next: &'a mut i64,
+    origin: Time,
+    grid: Grid,
+    at_cut: AtCut,
+    span: Option<Span<F>>,
+}
+
+#[derive(Debug)]
+enum Span<F> {
+    /// What lies from one frame up to the next.
+    Between { first: Stamped<F>, second: Stamped<F>, link: Link },
+    /// The last frame, which is shown for a while.
+    Last { frame: F, pts: Time, duration: Option<Time>, shown: bool },
 }
 
 impl<F: Clone> Scheduler<F> {
     /// A scheduler for one video.
     pub fn new(grid: Grid, at_cut: AtCut) -> Self {
-        Self { grid, at_cut, last: None, interval: None, origin: Time::ZERO, next: 0 }
+        Self { grid, at_cut, last: None, interval: None, origin: Time::ZERO, next: 0, cut: false }
     }
 
-    /// Takes the next source frame and how it links to the one before (ignored for the first), and appends the
-    /// output frames before it to `planned`. A frame that is not later than the one before is ignored: time only
-    /// runs forward.
-    pub fn push(&mut self, frame: Stamped<F>, link: Link, planned: &mut Vec<Planned<F>>) {
-        let Some(first) = self.last.take() else {
-            self.origin = frame.pts;
-            self.last = Some(frame);
-            return;
-        };
-        if frame.pts <= first.pts {
-            self.last = Some(first);
-            return;
-        }
-        match self.grid {
-            Grid::Divide(parts) => self.divide(parts.get(), &first, &frame, link, planned),
-            Grid::Rate(rate) => loop {
-                let pts = self.origin + rate.time_of(self.next);
-                if pts >= frame.pts {
-                    break;
+    /// Takes the next source frame and how it links to the one before (ignored for the first), and yields the output
+    /// frames before it. A frame that is not later than the one before is ignored: time only runs forward.
+    pub fn push(&mut self, frame: Stamped<F>, link: Link) -> Schedule<'_, F> {
+        let span = match self.last.take() {
+            None => {
+                self.origin = frame.pts;
+                self.last = Some(frame);
+                None
+            }
+            Some(first) if frame.pts <= first.pts => {
+                self.cut |= link == Link::Cut;
+                self.last = Some(first);
+                None
+            }
+            Some(first) => {
+                let link = if std::mem::take(&mut self.cut) { Link::Cut } else { link };
+                self.interval = Some(frame.pts - first.pts);
+                self.last = Some(frame.clone());
+                if let Grid::Divide(_) = self.grid {
+                    self.next = 0;
                 }
-                let make = self.make(&first, &frame, pts, link);
-                planned.push(Planned { pts, duration: Some(rate.period()), make });
-                self.next += 1;
-            },
-        }
-        self.interval = Some(frame.pts - first.pts);
-        self.last = Some(frame);
+                Some(Span::Between { first, second: frame, link })
+            }
+        };
+        self.schedule(span)
     }
 
-    /// Ends the video: appends the last frame, which keeps its duration (that of the interval before it, where the
+    /// Ends the video: yields the last frame, which keeps its duration (that of the interval before it, where the
     /// source does not say). At a constant rate it is repeated for as long as it is shown.
-    pub fn finish(&mut self, planned: &mut Vec<Planned<F>>) {
-        let Some(last) = self.last.take() else { return };
-        let duration = last.duration.filter(|&d| d > Time::ZERO).or(self.interval);
-        match self.grid {
-            Grid::Divide(_) => {
-                planned.push(Planned { pts: last.pts, duration, make: Make::Source(last.frame) })
-            }
-            Grid::Rate(rate) => {
-                let end = last.pts + duration.unwrap_or(rate.period());
-                // A grid point less than half a period before the end would stretch the video past it, for
-                // containers round: the end itself rounds to the grid.
-                let half = rate.period().scaled(1, 2);
-                let mut emitted = false;
-                loop {
-                    let pts = self.origin + rate.time_of(self.next);
-                    let in_time = pts + half <= end || (self.next == 0 && !emitted);
-                    if !in_time {
-                        break;
+    pub fn finish(&mut self) -> Schedule<'_, F> {
+        let interval = self.interval;
+        let span = self.last.take().map(|last| {
+            let duration = last.duration.filter(|&d| d > Time::ZERO).or(interval);
+            // One frame is shown in any case.
+            Span::Last { frame: last.frame, pts: last.pts, duration, shown: interval.is_some() }
+        });
+        self.schedule(span)
+    }
+
+    fn schedule(&mut self, span: Option<Span<F>>) -> Schedule<'_, F> {
+        let Self { grid, at_cut, origin, next, .. } = self;
+        Schedule { next, origin: *origin, grid: *grid, at_cut: *at_cut, span }
+    }
+}
+
+impl<F: Clone> Iterator for Schedule<'_, F> {
+    type Item = Planned<F>;
+
+    fn next(&mut self) -> Option<Planned<F>> {
+        match (self.span.as_mut()?, self.grid) {
+            (Span::Between { first, second, link }, grid) => {
+                let (pts, step) = match grid {
+                    Grid::Divide(parts) => {
+                        let parts = i64::from(parts.get());
+                        let pts = first.pts.lerp(second.pts, *self.next, parts);
+                        (pts, (second.pts - first.pts).scaled(1, parts))
                     }
-                    let make = if pts == last.pts {
-                        Make::Source(last.frame.clone())
-                    } else {
-                        Make::Repeat(last.frame.clone())
-                    };
-                    planned.push(Planned { pts, duration: Some(rate.period()), make });
-                    self.next += 1;
-                    emitted = true;
+                    Grid::Rate(rate) => (self.origin + rate.time_of(*self.next), rate.period()),
+                };
+                if pts >= second.pts {
+                    self.span = None;
+                    return None;
                 }
+                *self.next += 1;
+                Some(Planned { pts, duration: Some(step), make: make(first, second, pts, *link, self.at_cut) })
+            }
+            (Span::Last { .. }, Grid::Divide(_)) => match self.span.take() {
+                Some(Span::Last { frame, pts, duration, .. }) => {
+                    Some(Planned { pts, duration, make: Make::Source(frame) })
+                }
+                _ => None,
+            },
+            (Span::Last { frame, pts: shown_at, duration, shown }, Grid::Rate(rate)) => {
+                let end = *shown_at + duration.unwrap_or(rate.period());
+                let pts = self.origin + rate.time_of(*self.next);
+                // The end itself rounds to the grid: a frame less than half a period before it would stretch the video.
+                if pts + rate.period().scaled(1, 2) > end && *shown {
+                    self.span = None;
+                    return None;
+                }
+                *shown = true;
+                *self.next += 1;
+                let frame = frame.clone();
+                let make = if pts == *shown_at { Make::Source(frame) } else { Make::Repeat(frame) };
+                Some(Planned { pts, duration: Some(rate.period()), make })
             }
         }
     }
+}
 
-    fn divide(
-        &self,
-        parts: u32,
-        first: &Stamped<F>,
-        second: &Stamped<F>,
-        link: Link,
-        planned: &mut Vec<Planned<F>>,
-    ) {
-        let step = (second.pts - first.pts).scaled(1, parts.into());
-        for k in 0..parts {
-            let pts = first.pts.lerp(second.pts, k.into(), parts.into());
-            planned.push(Planned { pts, duration: Some(step), make: self.make(first, second, pts, link) });
-        }
-    }
-
-    fn make(&self, first: &Stamped<F>, second: &Stamped<F>, pts: Time, link: Link) -> Make<F> {
-        let Some(position) = pts.position(first.pts, second.pts).filter(|p| *p.numer() != 0) else {
-            return Make::Source(first.frame.clone());
-        };
-        match link {
-            Link::Continuous => {
-                // Both parts are below 2^107 (see `Time`): f64 holds the quotient to 53 bits.
-                let t = (*position.numer() as f64 / *position.denom() as f64) as f32;
-                // A position that f32 cannot tell from an end is that end.
-                if t <= 0.0 {
-                    Make::Repeat(first.frame.clone())
-                } else if t >= 1.0 {
-                    Make::Repeat(second.frame.clone())
-                } else {
-                    Make::Between { first: first.frame.clone(), second: second.frame.clone(), t }
-                }
-            }
-            Link::Cut if self.at_cut == AtCut::Nearest && *position.numer() * 2 > *position.denom() => {
+fn make<F: Clone>(first: &Stamped<F>, second: &Stamped<F>, pts: Time, link: Link, at_cut: AtCut) -> Make<F> {
+    let Some(position) = pts.position(first.pts, second.pts).filter(|p| *p.numer() != 0) else {
+        return Make::Source(first.frame.clone());
+    };
+    match link {
+        Link::Continuous => {
+            // f64 holds the quotient to 53 bits, whatever the size of its parts.
+            let t = (*position.numer() as f64 / *position.denom() as f64) as f32;
+            // A position that f32 cannot tell from an end is that end.
+            if t <= 0.0 {
+                Make::Repeat(first.frame.clone())
+            } else if t >= 1.0 {
                 Make::Repeat(second.frame.clone())
+            } else {
+                Make::Between { first: first.frame.clone(), second: second.frame.clone(), t }
             }
-            Link::Same | Link::Cut => Make::Repeat(first.frame.clone()),
         }
+        Link::Cut if at_cut == AtCut::Nearest && *position.numer() * 2 > *position.denom() => {
+            Make::Repeat(second.frame.clone())
+        }
+        Link::Same | Link::Cut => Make::Repeat(first.frame.clone()),
     }
 }
 
@@ -205,9 +238,9 @@ mod tests {
         let mut planned = Vec::new();
         for (i, &(pts, link)) in frames.iter().enumerate() {
             let duration = if i + 1 == frames.len() { last } else { None };
-            scheduler.push(Stamped { frame: i, pts, duration }, link, &mut planned);
+            planned.extend(scheduler.push(Stamped { frame: i, pts, duration }, link));
         }
-        scheduler.finish(&mut planned);
+        planned.extend(scheduler.finish());
         planned
     }
 
@@ -303,5 +336,25 @@ mod tests {
         let out = run(Grid::Rate(Rate::new(10, 1).unwrap()), AtCut::Hold, &still, Some(Time::new(1, 1)));
         assert_eq!(out.len(), 10);
         assert_eq!(out[9].make, Make::Repeat(0));
+    }
+
+    #[test]
+    fn a_gap_of_a_year_costs_nothing_until_it_is_asked_for() {
+        let mut scheduler = Scheduler::new(Grid::Rate(Rate::new(60, 1).unwrap()), AtCut::Hold);
+        let at = |frame, pts| Stamped { frame, pts, duration: None };
+        assert_eq!(scheduler.push(at(0, Time::ZERO), Link::Cut).count(), 0);
+        let mut gap = scheduler.push(at(1, Time::new(31_557_600, 1)), Link::Continuous);
+        assert_eq!(gap.next().unwrap().make, Make::Source(0));
+        assert_eq!(gap.nth(58).unwrap().pts, Time::new(59, 60));
+    }
+
+    #[test]
+    fn a_cut_on_a_frame_left_out_is_not_forgotten() {
+        let mut scheduler = Scheduler::new(divide(2), AtCut::Hold);
+        let at = |frame, n| Stamped { frame, pts: Time::new(n, 10), duration: None };
+        scheduler.push(at(0, 0), Link::Cut).for_each(drop);
+        scheduler.push(at(1, 0), Link::Cut).for_each(drop);
+        let planned: Vec<_> = scheduler.push(at(2, 1), Link::Continuous).collect();
+        assert_eq!(planned[1].make, Make::Repeat(0));
     }
 }

@@ -56,6 +56,11 @@ fn flow_is_written_and_painted() {
         "0",
         text(&path("f%d.png")),
     ]);
+    ifr_fails(
+        &["flow", text(&path("f0.png")), text(&path("f1.png")), "-o", text(&path("f1.flo")), "--force"],
+        4,
+        "the input itself",
+    );
     ifr_ok(&["flow", text(&path("f0.png")), text(&path("f1.png")), "-o", text(&path("out.flo"))]);
     assert_eq!(fs::metadata(path("out.flo")).unwrap().len(), 12 + 8 * 120 * 80);
     let v = video(&path("out.png"));

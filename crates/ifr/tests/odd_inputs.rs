@@ -141,7 +141,7 @@ fn outputs_that_cannot_be() {
     let before = names(dir.path());
     let missing = dir.path().join("no/such/out.mkv");
     ifr_fails(&["interpolate", text(&input), "-o", text(&missing)], 4, "no/such");
-    ifr_fails(&["interpolate", text(&input), "-o", text(&input), "--force"], 4, "is the input itself");
+    ifr_fails(&["interpolate", text(&input), "-o", text(&input), "--force"], 4, "the input itself");
     ifr_fails(&["interpolate", text(&input), "--encoder", "nonesuch"], 2, "nonesuch");
     ifr_fails(&["interpolate", text(&input), "--factor", "17"], 2, "2 to 16");
     ifr_fails(&["interpolate", text(&input), "--fps", "0"], 2, "frame rate");
@@ -404,4 +404,152 @@ fn several_inputs_each_beside_itself() {
         ["a.mkv", "a.x2.mkv", "b.mkv", "b.x2.mkv"],
         "the others are done all the same"
     );
+}
+
+#[test]
+fn long_variable_rates_lose_no_frame() {
+    let dir = folder();
+    let input = dir.path().join("in.mp4");
+    // Times of a phone: 90 kHz ticks, uneven, with a mean rate that is no short fraction.
+    let uneven = "setpts='(N*3003+mod(N*N*7\\,1700))/90000/TB'";
+    let source = "testsrc=size=64x48:rate=30:duration=8";
+    let scale = ["-video_track_timescale", "90000", "-fps_mode", "passthrough", "-enc_time_base", "1:90000"];
+    ffmpeg(
+        &[
+            &["-f", "lavfi", "-i", source, "-vf", &format!("settb=1/90000,{uneven}"), "-c:v", "libx264"][..],
+            &scale,
+            &[text(&input)],
+        ]
+        .concat(),
+    );
+    let out = dir.path().join("out.mp4");
+    ifr_ok(&["interpolate", text(&input), "-o", text(&out), "--factor", "2", "--model", "flow-fast"]);
+    let (t0, t1) = (times(&input), times(&out));
+    assert!(t0.len() > 200);
+    assert_eq!(t1.len(), 2 * t0.len() - 1);
+    for (i, t) in t0.iter().enumerate() {
+        assert!((t1[2 * i] - t).abs() < 2e-6, "source frame {i}: {t} became {}", t1[2 * i]);
+    }
+}
+
+#[test]
+fn nothing_of_the_users_is_overwritten_unasked() {
+    let dir = folder();
+    let path = |name: &str| dir.path().join(name);
+    let input = clip(dir.path(), "in.mkv", "64x48", 3);
+    // What an earlier run left unfinished, and an unfinished file as input.
+    fs::copy(&input, path("out.partial.mkv")).unwrap();
+    ifr_fails(&["interpolate", text(&input), "-o", text(&path("out.mkv"))], 4, "earlier run");
+    ifr_fails(
+        &["interpolate", text(&path("out.partial.mkv")), "-o", text(&path("out.mkv")), "--force"],
+        4,
+        "the input itself",
+    );
+    assert_eq!(fs::read(path("out.partial.mkv")).unwrap(), fs::read(&input).unwrap());
+    ifr_fails(
+        &["interpolate", text(&input), "-o", text(&path("out.mkv")), "--encoder-preset", "nonsense"],
+        4,
+        "earlier run",
+    );
+    assert!(path("out.partial.mkv").exists());
+    // Images by a pattern, over others and over the input.
+    ffmpeg(&["-i", text(&input), text(&path("f_%03d.png"))]);
+    ifr_fails(&["interpolate", text(&input), "-o", text(&path("f_%03d.png"))], 4, "exists already");
+    ifr_fails(
+        &["interpolate", text(&path("f_%03d.png")), "-o", text(&path("f_%03d.png")), "--force"],
+        4,
+        "the input itself",
+    );
+    // A percent sign is no pattern.
+    fs::copy(&input, path("100% fun.mkv")).unwrap();
+    ifr_ok(&["interpolate", text(&path("100% fun.mkv"))]);
+    ifr_fails(&["interpolate", text(&path("100% fun.mkv"))], 4, "exists already");
+    // Two inputs, one output; a file where a folder is wanted; a name of no kind.
+    fs::create_dir_all(path("a")).unwrap();
+    fs::create_dir_all(path("o")).unwrap();
+    fs::copy(&input, path("a/in.mkv")).unwrap();
+    ifr_fails(
+        &["interpolate", text(&input), text(&path("a/in.mkv")), "-o", text(&path("o")), "--force"],
+        2,
+        "two inputs",
+    );
+    ifr_fails(
+        &["interpolate", text(&input), "-o", &format!("{}/", text(&path("out.partial.mkv")))],
+        4,
+        "irectory",
+    );
+    ifr_fails(&["interpolate", text(&input), "-o", text(&path("newname"))], 2, "extension");
+}
+
+#[test]
+fn absurd_times_are_an_error_not_an_endless_job() {
+    let dir = folder();
+    let input = dir.path().join("in.mkv");
+    ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc=size=64x48:rate=25:duration=0.12",
+        "-vf",
+        "setpts=if(eq(N\\,2)\\,1e6/TB\\,PTS)",
+        "-fps_mode",
+        "passthrough",
+        "-c:v",
+        "ffv1",
+        text(&input),
+    ]);
+    ifr_fails(&["interpolate", text(&input), "--fps", "60", "--no-space-check"], 3, "over an hour");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stalled_pipe_can_be_interrupted() {
+    let dir = folder();
+    let out = dir.path().join("out.mkv");
+    let raw = ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc=size=64x48:rate=5",
+        "-frames:v",
+        "4",
+        "-pix_fmt",
+        "yuv420p",
+        "-f",
+        "yuv4mpegpipe",
+        "-",
+    ]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ifr"))
+        .args(["interpolate", "-", "-o", text(&out), "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, &raw).unwrap();
+    let mut lines =
+        std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap())).map_while(Result::ok);
+    assert!(lines.any(|l| l.contains("\"progress\"")));
+    // The pipe stays open: nothing more comes.
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(lines.any(|l| l.contains("interrupted")));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    drop(stdin);
+    assert_eq!(names(dir.path()), ["out.partial.mkv"]);
+    assert!(!frames(&dir.path().join("out.partial.mkv")).is_empty());
+}
+
+#[test]
+fn closed_pipes_are_no_panic() {
+    let dir = folder();
+    let input = clip(dir.path(), "in.mkv", "64x48", 3);
+    let line = format!(
+        "{0} interpolate {1} 2>&1 | true; {0} interpolate {1} --dry-run | true",
+        env!("CARGO_BIN_EXE_ifr"),
+        text(&input)
+    );
+    let out = Command::new("bash").args(["-c", &line]).output().unwrap();
+    assert!(!String::from_utf8_lossy(&out.stderr).contains("panicked"));
+    assert_eq!(names(dir.path()), ["in.mkv", "in.x2.mkv"], "the job is done all the same");
 }

@@ -81,6 +81,13 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
     let view = views[video].take().ok_or_else(|| malformed(path, "no streams", "a video stream"))?;
 
     let mut notices = Vec::new();
+    if view.params.is_interlaced() {
+        notices.push(
+            "the video is interlaced, and its frames are taken as whole pictures: deinterlace it first, for example with \
+             FFmpeg's bwdif filter"
+                .to_owned(),
+        );
+    }
     let mut wanted = vec![false; views.len()];
     let mut others = Vec::new();
     for (index, view) in views.into_iter().enumerate() {

@@ -16,7 +16,7 @@ mod source;
 mod still;
 pub(crate) mod webp;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ifr_frame::Rate;
 
@@ -72,8 +72,22 @@ pub fn is_sequence_name(path: &Path) -> bool {
 }
 
 /// Whether the name holds a number directive such as `%05d`.
-pub(crate) fn is_pattern(path: &Path) -> bool {
+pub fn is_pattern(path: &Path) -> bool {
     Pattern::is_one(path)
+}
+
+/// The files there are of a pattern's names, in no order; none for a path that is no pattern.
+pub fn pattern_files(path: &Path) -> Vec<PathBuf> {
+    let Ok(Some(pattern)) = Pattern::parse(path) else { return Vec::new() };
+    let directory = match pattern.directory() {
+        empty if empty.as_os_str().is_empty() => Path::new("."),
+        directory => directory,
+    };
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let known = |path: &PathBuf| {
+        path.file_name().and_then(|n| n.to_str()).is_some_and(|name| pattern.index(name).is_some())
+    };
+    entries.flatten().map(|e| e.path()).filter(known).collect()
 }
 
 /// Whether an animation control chunk comes before the picture.

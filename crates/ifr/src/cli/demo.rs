@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Parser;
 use ifr::Interpolator;
-use ifr::frame::{ColorDescription, Frame, PixelFormat, Rate, RgbImage, Time};
-use ifr::job::{self, Plan, Request, Speed};
+use ifr::frame::{ColorDescription, PixelFormat, Rate, RgbImage, Time};
+use ifr::job::{self, Plan, Report, Request, Speed};
 use ifr::video::{self, Item, OutputOptions, PcmTrack, images};
 use ifr_scene::{Scene, sound};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,6 +14,7 @@ use rayon::prelude::*;
 
 use super::model::ModelArgs;
 use super::progress::{Display, Style};
+use super::say::say;
 use super::sheet::{busiest, crop, half, sheet};
 use super::{Failure, interrupt};
 
@@ -25,8 +25,8 @@ const HEIGHT: usize = 540;
 const SOUND_RATE: u32 = 48_000;
 /// Frames rendered at once.
 const BATCH: i64 = 8;
-/// Instants shown of the rendered clip, in seconds: both shots, with crossing and turning things.
-const SHOWN: [(i64, i64); 2] = [(91, 60), (294, 60)];
+/// Frames of the smooth clip that are shown, at 60 a second: both shots, with crossing and turning things.
+const SHOWN: [u64; 2] = [91, 294];
 
 /// Render a clip (or take yours), make it smooth, and show what was made.
 #[derive(Debug, Parser)]
@@ -82,38 +82,22 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     display.done(&report);
 
     let picture = dir.join(format!("{name}.side-by-side.png"));
-    let shown = match &scene {
-        Some(_) => SHOWN.map(|(num, den)| Time::new(num, den)).to_vec(),
-        None => middles(&input, &[report.read / 3, report.read * 2 / 3])?,
+    let panels = match &scene {
+        Some(scene) if args.fps.is_none() => with_truth(&input, &report.output, scene)?,
+        _ => made_between(&input, &report)?,
     };
-    let score = side_by_side(&input, &report.output, scene.as_ref(), &shown, &picture)?;
-    eprintln!("\nsource        {}\nsmooth        {}", input.display(), report.output.display());
+    let score = side_by_side(&panels, &picture)?;
+    say!("\nsource        {}\nsmooth        {}", input.display(), report.output.display());
     let columns = if scene.is_some() {
         "frame before, made by ifr, truth"
     } else {
         "frame before, made by ifr, frame after"
     };
-    eprintln!("side by side  {} ({columns})", picture.display());
+    say!("side by side  {} ({columns})", picture.display());
     if let Some(score) = score {
-        eprintln!("the frames shown are {score:.1} dB (PSNR, RGB) from the truth; H.264 is part of that");
+        say!("the frames shown are {score:.1} dB (PSNR, RGB) from the truth; H.264 is part of that");
     }
     Ok(())
-}
-
-/// The middles of the intervals after the frames with these numbers.
-fn middles(path: &Path, numbers: &[u64]) -> Result<Vec<Time>, Failure> {
-    let mut source = job::open(&Request::new(path, Speed::Factor(2)))?;
-    let (mut last, mut number, mut found) = (None, 0, Vec::new());
-    while let (Some(item), true) = (source.next().map_err(Failure::input)?, found.len() < numbers.len()) {
-        let Item::Frame(frame) = item else { continue };
-        if let Some(last) = last.replace(frame.pts) {
-            if numbers.contains(&number) {
-                found.push(frame.pts.lerp(last, 1, 2));
-            }
-            number += 1;
-        }
-    }
-    Ok(found)
 }
 
 /// Renders the scene at 24 frames a second with its sound.
@@ -165,59 +149,81 @@ fn render(scene: &Scene, path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Frames of a video around an instant: the last one at or before it, the first one after it.
-fn around(path: &Path, instants: &[Time]) -> Result<Vec<[Arc<Frame>; 2]>, Failure> {
+/// What one row of the picture shows.
+struct Panels {
+    before: RgbImage,
+    made: RgbImage,
+    after: RgbImage,
+    truth: Option<RgbImage>,
+}
+
+/// Frames of a video by number, in order.
+fn frames(path: &Path, numbers: &[u64]) -> Result<Vec<RgbImage>, Failure> {
     let mut source = job::open(&Request::new(path, Speed::Factor(2)))?;
-    let mut found = Vec::new();
-    let mut last: Option<Arc<Frame>> = None;
-    while found.len() < instants.len() {
-        match source.next().map_err(Failure::input)? {
-            Some(Item::Packet(_)) => {}
-            Some(Item::Frame(next)) => {
-                let before = last.replace(Arc::clone(&next.frame)).unwrap_or_else(|| Arc::clone(&next.frame));
-                while instants.get(found.len()).is_some_and(|&at| next.pts > at) {
-                    found.push([Arc::clone(&before), Arc::clone(&next.frame)]);
-                }
-            }
-            None => {
-                let Some(last) = &last else { break };
-                found.push([Arc::clone(last), Arc::clone(last)]);
-            }
-        }
+    let (mut found, mut number) = (Vec::new(), 0);
+    while found.len() < numbers.len() {
+        let Some(item) = source.next().map_err(Failure::input)? else { break };
+        let Item::Frame(frame) = item else { continue };
+        found.extend(numbers.iter().filter(|&&n| n == number).map(|_| frame.frame.to_rgb()));
+        number += 1;
+    }
+    if found.len() < numbers.len() {
+        return Err(Failure::input(format!("{} has fewer frames than expected: {number}", path.display())));
     }
     Ok(found)
 }
 
-/// The picture: for each instant the source's frame before, the frame made, and the truth (or the frame after); whole at
-/// half size, and below it the part where most happens. Returns the mean PSNR against the truth in dB.
-fn side_by_side(
-    source: &Path,
-    smooth: &Path,
-    scene: Option<&Scene>,
-    instants: &[Time],
-    picture: &Path,
-) -> Result<Option<f64>, Failure> {
-    let sources = around(source, instants)?;
-    let made = around(smooth, instants)?;
+/// Frames of the rendered clip beside what was really there.
+fn with_truth(source: &Path, smooth: &Path, scene: &Scene) -> Result<Vec<Panels>, Failure> {
+    let sources: Vec<u64> = SHOWN.iter().map(|n| n * 24 / 60).flat_map(|n| [n, n + 1]).collect();
+    let (sources, made) = (frames(source, &sources)?, frames(smooth, &SHOWN)?);
+    let rows = SHOWN.iter().zip(sources.chunks_exact(2)).zip(made);
+    let row = |((&number, pair), made): ((&u64, &[RgbImage]), RgbImage)| Panels {
+        before: pair[0].clone(),
+        truth: Some(scene.render_at(Time::new(number as i64, 60), made.width(), made.height())),
+        made,
+        after: pair[1].clone(),
+    };
+    Ok(rows.map(row).collect())
+}
+
+/// Frames made in the middle of intervals about a third and two thirds into a video whose frames were doubled. Cuts are
+/// avoided.
+fn made_between(source: &Path, report: &Report) -> Result<Vec<Panels>, Failure> {
+    let last = report.read.saturating_sub(2);
+    let free = |n: u64| (n..=last).find(|n| !report.cuts.contains(&(n + 1))).unwrap_or(n);
+    let mut numbers: Vec<u64> = [last / 3, last * 2 / 3].map(free).to_vec();
+    numbers.dedup();
+    if report.read < 2 || report.written != 2 * report.read - 1 {
+        return Ok(Vec::new());
+    }
+    let mut rows = Vec::new();
+    for n in numbers {
+        let pair = frames(source, &[n, n + 1])?;
+        let [made] =
+            frames(&report.output, &[2 * n + 1])?.try_into().map_err(|_| Failure::internal("one frame"))?;
+        let [before, after] = pair.try_into().map_err(|_| Failure::internal("two frames"))?;
+        rows.push(Panels { before, made, after, truth: None });
+    }
+    Ok(rows)
+}
+
+/// The picture: for each row the source's frame before, the frame made, and the truth (or the frame after); whole at half
+/// size, and below it the part where most happens. Returns the mean PSNR against the truth in dB.
+fn side_by_side(panels: &[Panels], picture: &Path) -> Result<Option<f64>, Failure> {
     let (mut rows, mut scores) = (Vec::new(), Vec::new());
-    for ((&at, source), made) in instants.iter().zip(&sources).zip(&made) {
-        let [before, after] = source.each_ref().map(|f| f.to_rgb());
-        let made = made[0].to_rgb();
-        let third = match scene {
-            Some(scene) => {
-                let truth = scene.render_at(at, made.width(), made.height());
-                scores.push(psnr(&made, &truth));
-                truth
-            }
-            None => after.clone(),
-        };
-        let area = busiest(&before, &after, made.width() / 2, made.height() / 2);
-        let panels = [before, made, third];
+    for Panels { before, made, after, truth } in panels {
+        scores.extend(truth.as_ref().map(|truth| psnr(made, truth)));
+        let area = busiest(before, after, made.width() / 2, made.height() / 2);
+        let shown = [before, made, truth.as_ref().unwrap_or(after)];
         let each = |f: &dyn Fn(&RgbImage) -> Result<RgbImage, ifr::frame::FrameError>| {
-            panels.iter().map(f).collect::<Result<Vec<_>, _>>().map_err(Failure::internal)
+            shown.iter().map(|p| f(p)).collect::<Result<Vec<_>, _>>().map_err(Failure::internal)
         };
         rows.push(each(&half)?);
         rows.push(each(&|p| crop(p, area))?);
+    }
+    if rows.is_empty() {
+        return Ok(None);
     }
     let sheet = sheet(&rows).map_err(Failure::internal)?;
     let frame = sheet.to_frame(PixelFormat::RGB8, ColorDescription::SRGB).map_err(Failure::internal)?;

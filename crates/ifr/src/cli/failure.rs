@@ -1,5 +1,6 @@
 use std::fmt::Display;
 
+use super::say::say;
 use ifr::job::JobError;
 
 /// Why a command failed, and with which exit code.
@@ -42,7 +43,7 @@ impl Failure {
     /// Tells the user, unless that was done already.
     pub(crate) fn tell(&self) {
         if !self.told {
-            eprintln!("ifr: {}", self.message);
+            say!("ifr: {}", self.message);
         }
     }
 }

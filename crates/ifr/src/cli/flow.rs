@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use ifr::flow::{Plane, Quality, colour_flow, flow, save_flo};
 use ifr::frame::{ColorDescription, Frame, PixelFormat, Samples};
+use ifr::job::Target;
 use ifr::video::images;
 
 use super::Failure;
+use super::say::say;
 
 /// Optical flow from one image to another: a Middlebury .flo file and a coloured PNG.
 ///
@@ -38,13 +40,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let default = || args.first.with_file_name(format!("{}-{}.flo", stem(&args.first), stem(&args.second)));
     let flo = args.output.clone().unwrap_or_else(default);
     let png = flo.with_extension("png");
-    for path in [&flo, &png] {
-        if path.exists() && !args.force {
-            return Err(Failure::output(format!(
-                "{} exists already; choose another name with -o, or overwrite it with --force",
-                path.display()
-            )));
-        }
+    if flo.extension().is_none_or(|e| e != "flo") {
+        return Err(Failure::usage(format!(
+            "{}: the output is a .flo file; the picture goes beside it",
+            flo.display()
+        )));
+    }
+    for (output, input) in
+        [(&flo, &args.first), (&flo, &args.second), (&png, &args.first), (&png, &args.second)]
+    {
+        Target::new(output.clone()).check(input, args.force)?;
     }
     let read = |path: &Path| images::read_image(path).map_err(Failure::input);
     let (a, b) = (luma(&read(&args.first)?), luma(&read(&args.second)?));
@@ -54,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let picture = rgb_frame(field.width(), field.height(), &colour_flow(&field, args.max))?;
     images::write_image(&png, &picture).map_err(Failure::output)?;
     let longest = field.u().iter().zip(field.v()).map(|(u, v)| u.hypot(*v)).fold(0.0, f32::max);
-    eprintln!("{} and {}: longest motion {longest:.2} px", flo.display(), png.display());
+    say!("{} and {}: longest motion {longest:.2} px", flo.display(), png.display());
     Ok(())
 }
 

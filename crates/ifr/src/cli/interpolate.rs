@@ -1,6 +1,8 @@
 //! `ifr interpolate`: the main job.
 
+use std::collections::HashSet;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,6 +15,7 @@ use serde_json::json;
 
 use super::model::ModelArgs;
 use super::progress::{Display, Style, plan_json, write_line};
+use super::say::say;
 use super::{Failure, interrupt};
 
 /// Turn a video into a smoother or slower one, or make the image between two images.
@@ -26,8 +29,8 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<PathBuf>,
 
-    /// Where to write [default: a name beside the input]. The extension chooses the container; a directory or a
-    /// pattern (frame_%05d.png) takes images; `-` is y4m on standard output.
+    /// Where to write [default: a name beside the input]. The extension chooses the container; `NAME/` or a pattern
+    /// (frame_%05d.png) takes images, an existing folder a file of the default name; `-` is y4m on standard output.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
 
@@ -162,8 +165,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut engine = args.model.interpolator()?;
     let several = requests.len() > 1;
     let mut first_failure = None;
+    let mut outputs = HashSet::new();
     for request in &requests {
-        if let Err(failure) = one(args, request, &mut engine, style, &stop) {
+        if let Err(failure) = one(args, request, &mut engine, style, &stop, &mut outputs) {
             let end = !several || stop.load(Ordering::Relaxed);
             if several {
                 failure.tell();
@@ -184,13 +188,20 @@ fn one(
     engine: &mut Interpolator,
     style: Style,
     stop: &AtomicBool,
+    outputs: &mut HashSet<PathBuf>,
 ) -> Result<(), Failure> {
     let planned = job::open(request).and_then(|source| Ok((Plan::new(request, source.info())?, source)));
     let (plan, source) = planned.map_err(|e| failed(style, e))?;
+    if !outputs.insert(plan.target.path().to_owned()) {
+        return Err(Failure::usage(format!(
+            "{} would be the output of two inputs; interpolate them one at a time, with -o",
+            plan.target.path().display()
+        )));
+    }
     if args.dry_run {
         match style {
             Style::Json { .. } => write_line(style, &plan_json(&plan)),
-            _ => println(&plan),
+            _ => print(&plan),
         }
         return Ok(());
     }
@@ -215,9 +226,9 @@ fn failed(style: Style, error: job::JobError) -> Failure {
     error.into()
 }
 
-#[allow(clippy::print_stdout, reason = "what was asked for with --dry-run goes to standard output")]
-fn println(plan: &Plan) {
-    println!("{plan}");
+/// What was asked for goes to standard output. Whoever closes it has seen enough.
+fn print(plan: &Plan) {
+    let _ = writeln!(std::io::stdout(), "{plan}");
 }
 
 fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
@@ -287,12 +298,14 @@ fn still(args: &Args, first: &Path, second: &Path, style: Style) -> Result<(), F
     let t = args.timestep.unwrap_or(0.5);
     let output = args.output.clone().unwrap_or_else(|| job::still_name(first, second, t));
     if args.dry_run {
-        return Err(Failure::usage("--dry-run is for videos: two images are planned by their command line"));
+        let (a, b, out) = (first.display(), second.display(), output.display());
+        let _ = writeln!(std::io::stdout(), "input     {a} and {b}\noutput    {out}: the image at t = {t}");
+        return Ok(());
     }
     let mut engine = args.model.interpolator()?;
     job::still(&mut engine, first, second, t, &output, args.force).map_err(|e| failed(style, e))?;
     match style {
-        Style::Bar => eprintln!("{}", output.display()),
+        Style::Bar => say!("{}", output.display()),
         Style::Json { .. } => {
             write_line(style, &json!({ "event": "summary", "output": output.to_string_lossy() }))
         }

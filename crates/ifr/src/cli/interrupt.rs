@@ -1,3 +1,4 @@
+use super::say::say;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +10,7 @@ pub(crate) fn flag() -> Arc<AtomicBool> {
         if shared.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\nifr: stopping; what is done will be kept (interrupt again to stop at once)");
+        say!("\nifr: stopping; what is done will be kept (interrupt again to stop at once)");
     };
     // Without a handler Ctrl-C still ends the process; only the partial file then does not play.
     if let Err(e) = ctrlc::set_handler(handler) {

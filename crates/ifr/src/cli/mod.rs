@@ -10,6 +10,7 @@ mod interpolate;
 mod interrupt;
 mod model;
 mod progress;
+mod say;
 #[cfg(feature = "video")]
 mod sheet;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use super::say::say;
 use ifr::job::{JobError, Plan, Progress, Report};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -61,9 +62,9 @@ impl Display {
     fn begin(&self, plan: &Plan) {
         match self.style {
             Style::Bar => {
-                eprintln!("{} → {} ({})", plan.input.display(), plan.target.path().display(), plan.speed);
+                say!("{} → {} ({})", plan.input.display(), plan.target.path().display(), plan.speed);
                 for notice in &plan.notices {
-                    eprintln!("notice: {notice}");
+                    say!("notice: {notice}");
                 }
             }
             Style::Json { .. } => self.line(&plan_json(plan)),
@@ -102,7 +103,7 @@ impl Display {
     pub(crate) fn done(&self, report: &Report) {
         self.bar.finish_and_clear();
         match self.style {
-            Style::Bar => eprintln!("{}", summary(report)),
+            Style::Bar => say!("{}", summary(report)),
             Style::Json { .. } => self.line(&report_json(report)),
             Style::Quiet => {}
         }

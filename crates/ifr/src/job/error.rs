@@ -24,8 +24,13 @@ pub enum JobError {
     /// The output is there already.
     #[error("{0} exists already; choose another name with -o, or overwrite it with --force")]
     Exists(PathBuf),
+    /// An earlier run was interrupted.
+    #[error(
+        "{0} is there from an earlier run that did not end; move it away to keep it, or overwrite it with --force"
+    )]
+    Unfinished(PathBuf),
     /// The output is the input.
-    #[error("{0} is the input itself; choose another name with -o")]
+    #[error("{0}: the input itself would be overwritten; choose another name with -o")]
     SameFile(PathBuf),
     /// A file operation failed.
     #[error("cannot {action} {path}: {source}")]
@@ -54,23 +59,28 @@ pub enum JobError {
     #[error(transparent)]
     Interpolate(#[from] InterpolateError),
     /// Stopped on request.
-    #[error("interrupted after {frames} frames; what is done plays: {partial}")]
+    #[error("interrupted after {frames} frames{}", kept(partial))]
     Interrupted {
         /// Frames written.
         frames: u64,
-        /// The unfinished output.
-        partial: PathBuf,
+        /// The unfinished output, if there is one.
+        partial: Option<PathBuf>,
     },
-    /// A failure after frames were written, which are kept.
-    #[error("{error}; the {frames} frames written before are kept in {partial}")]
+    /// A failure after frames were written.
+    #[error("{error} ({frames} frames were written before{})", kept(partial))]
     Partial {
         /// What went wrong.
         error: Box<JobError>,
         /// Frames written.
         frames: u64,
-        /// The unfinished output.
-        partial: PathBuf,
+        /// The unfinished output, if there is one.
+        partial: Option<PathBuf>,
     },
+}
+
+/// Where what was done is.
+fn kept(partial: &Option<PathBuf>) -> String {
+    partial.as_ref().map_or_else(String::new, |p| format!("; what is done is kept in {}", p.display()))
 }
 
 impl JobError {
@@ -81,7 +91,12 @@ impl JobError {
             Self::Request(_) => 2,
             Self::Input(_) | Self::Empty(_) => 3,
             Self::Output(VideoError::Option(_)) => 2,
-            Self::Output(_) | Self::Exists(_) | Self::SameFile(_) | Self::Io { .. } | Self::Space { .. } => 4,
+            Self::Output(_)
+            | Self::Exists(_)
+            | Self::Unfinished(_)
+            | Self::SameFile(_)
+            | Self::Io { .. }
+            | Self::Space { .. } => 4,
             Self::Interpolate(InterpolateError::Mismatch { .. }) => 3,
             Self::Interpolate(InterpolateError::Timestep(_)) => 2,
             Self::Interpolate(_) => 1,

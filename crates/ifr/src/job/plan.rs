@@ -2,9 +2,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ifr_frame::{Rate, Time, TimeBase};
-use ifr_timeline::{AtCut, CutSource, Grid};
+use ifr_timeline::{AtCut, Cadence, CutSource, Grid, Repeats};
 use ifr_video::{OutputOptions, SourceInfo, VideoError};
 
+use crate::job::target::folder_of;
 use crate::job::{JobError, Request, Speed, Stretch, Target, naming, space, time_base};
 
 /// A request checked against its source: everything that can be decided before the first frame is.
@@ -26,8 +27,8 @@ pub struct Plan {
     pub cuts: CutSource,
     /// What happens at cuts.
     pub at_cut: AtCut,
-    /// Whether near-identical neighbours are copied.
-    pub copy_repeats: bool,
+    /// Which neighbours are copied instead of computed.
+    pub repeats: Repeats,
     /// Source frames to expect, where the container says.
     pub source_frames: Option<u64>,
     /// Output frames to expect, likewise.
@@ -60,6 +61,7 @@ impl Plan {
         };
         let output_frames = expected(grid, stretch, video.frames, video.duration);
         let encoder = &request.encoder;
+        let cadence = Cadence::new(video.time_base, video.rate);
         let output = OutputOptions {
             path: target.writing().to_owned(),
             width: video.width,
@@ -69,7 +71,7 @@ impl Plan {
             sample_aspect: video.sample_aspect,
             rotation: video.rotation,
             rate,
-            time_base: time_base::output(video.time_base, video.rate, grid, stretch),
+            time_base: Some(time_base::output(video.time_base, cadence.rate(), grid, stretch)),
             encoder: encoder.name.clone(),
             crf: encoder.crf,
             preset: encoder.preset.clone(),
@@ -96,7 +98,11 @@ impl Plan {
             stretch,
             cuts: request.cuts.clone(),
             at_cut: request.at_cut,
-            copy_repeats: request.copy_repeats,
+            repeats: match (request.copy_repeats, stretch) {
+                (false, _) => Repeats::Off,
+                (true, Stretch::NONE) => Repeats::Similar,
+                (true, _) => Repeats::Equal,
+            },
             source_frames: video.frames,
             output_frames,
             notices,
@@ -141,22 +147,33 @@ fn container(_request: &Request, _source: &SourceInfo, _path: Option<&Path>) -> 
 /// Where the output goes, as asked for or beside the input, and what there is to say about it.
 fn target(request: &Request, source: &SourceInfo) -> Result<(Target, Vec<String>), JobError> {
     let input = &request.input;
-    let images = source.container == "images";
-    // A video, given a directory for output: by its default name in there.
-    let folder = request.output.as_ref().filter(|path| path.is_dir() && !images);
-    match &request.output {
-        Some(path) if folder.is_none() => {
-            return Ok((Target::new(path.clone()), container(request, source, Some(path)).1));
+    let from_images = source.container == "images";
+    let mut folder = None;
+    if let Some(path) = &request.output {
+        match Target::new(path.clone()) {
+            Target::File { path, .. } if from_images && (path.is_dir() || path.extension().is_none()) => {
+                return Ok((Target::directory(path), Vec::new()));
+            }
+            // A video, given a folder: by its default name in there.
+            Target::File { path, .. } if path.is_dir() => folder = Some(path),
+            Target::File { path, .. } if path.extension().is_none() => {
+                return Err(JobError::Request(format!(
+                    "{0} names no kind of file: give an extension ({0}.mp4, {0}.mkv, {0}.gif, …), or {0}/ for a directory of \
+                     images",
+                    path.display()
+                )));
+            }
+            target @ Target::File { .. } => return Ok((target, container(request, source, Some(path)).1)),
+            other => return Ok((other, Vec::new())),
         }
-        _ => {}
     }
     if input == Path::new("-") {
         return Err(JobError::Request(
             "the input is standard input: say where to write with -o FILE, or -o - for y4m on standard output".into(),
         ));
     }
-    if images {
-        let folder = if input.is_dir() { input.clone() } else { input.parent().unwrap_or(input).to_owned() };
+    if from_images {
+        let folder = if input.is_dir() { input.clone() } else { folder_of(input) };
         let folder = folder.canonicalize().map_err(|e| {
             JobError::Input(VideoError::Io { action: "open", path: folder.clone(), source: e })
         })?;
@@ -171,7 +188,8 @@ fn target(request: &Request, source: &SourceInfo) -> Result<(Target, Vec<String>
         Some(folder) => folder.join(beside.file_name().unwrap_or_default()),
         None => beside,
     };
-    Ok((Target::new(path), notices))
+    let partial = naming::partial(&path);
+    Ok((Target::File { path, partial }, notices))
 }
 
 fn expected(grid: Grid, stretch: Stretch, frames: Option<u64>, duration: Option<Time>) -> Option<u64> {

@@ -1,18 +1,23 @@
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ifr_frame::{Frame, Interpolate, Time};
-use ifr_timeline::{Analyst, Cadence, Link, Make, Planned, Scheduler, Stamped};
+use ifr_frame::{Frame, Interpolate, Pair, Time};
+use ifr_timeline::{Analyst, Cadence, Link, Make, Planned, Schedule, Scheduler, Stamped};
 use ifr_video::{Item, OpenOptions, Sink, Source, StreamPacket, Summary, TimedFrame, VideoError};
 
-use crate::job::{JobError, Plan, Progress, Report, Request};
+use crate::job::{JobError, Plan, Progress, Report, Request, Target};
 
 /// Items the reader may be ahead, and frames the writer may be behind. Small: a 4K frame in 4:2:0 is 12 MB.
 const AHEAD: usize = 4;
+
+/// How often a worker that waits for the reader looks whether it is to stop.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// The longest a frame is shown: beyond it a timestamp is taken for damage, not for an hour-long picture.
+const LONGEST: Time = Time::HOUR;
 
 /// Opens a request's input.
 ///
@@ -41,6 +46,7 @@ pub fn run(
     stop: &AtomicBool,
 ) -> Result<Report, JobError> {
     let start = Instant::now();
+    plan.target.clear()?;
     let sink = match ifr_video::create(&plan.output, Some(&plan.source)) {
         Ok(sink) => sink,
         Err(e) => {
@@ -51,44 +57,45 @@ pub fn run(
     let mut notices = sink.notices();
     let (to_worker, items) = sync_channel(AHEAD);
     let (to_writer, writes) = sync_channel(AHEAD);
-    let (work, read, written) = thread::scope(|scope| {
-        let reader = scope.spawn(move || read(source, &to_worker, stop));
-        let writer = scope.spawn(move || write(sink, &writes));
-        let mut worker = Worker::new(plan, engine, progress, to_writer);
-        let result = worker.run(&items, stop);
-        let state = worker.state;
-        // Both neighbours end when their channels close.
-        drop((worker.out, items));
-        let read = reader.join().unwrap_or_else(|panic| resume_unwind(panic));
-        let written = writer.join().unwrap_or_else(|panic| resume_unwind(panic));
-        ((result, state), read, written)
-    });
-    let ((result, state), (skipped, source_notices, read_error), (summary, write_error)) =
-        (work, read, written);
+    let reader = thread::spawn(move || read(source, &to_worker));
+    let writer = thread::spawn(move || write(sink, &writes));
+    let mut worker = Worker::new(plan, engine, progress, to_writer);
+    let result = catch_unwind(AssertUnwindSafe(|| worker.run(&items, stop)));
+    let state = std::mem::take(&mut worker.state);
+    // Both neighbours end when their channels close: first the file is finished, whatever happened.
+    drop((worker, items));
+    let (summary, write_error) = writer.join().unwrap_or_else(|panic| resume_unwind(panic));
+    let result = result.unwrap_or_else(|panic| resume_unwind(panic));
+    // A reader that waits for a pipe would keep us waiting: after an early end it is left to itself.
+    let (skipped, source_notices, read_error) = if state.complete || reader.is_finished() {
+        reader.join().unwrap_or_else(|panic| resume_unwind(panic))
+    } else {
+        (0, Vec::new(), None)
+    };
     notices.extend(source_notices);
+    if summary.frames < state.planned && state.complete && write_error.is_none() {
+        let lost = state.planned - summary.frames;
+        notices.push(format!(
+            "{lost} frames were left out: the output's time base is too coarse to tell them from others"
+        ));
+    }
     let error = match (write_error, result, read_error) {
         (Some(e), _, _) => Some(JobError::Output(e)),
         (None, Err(e), _) => Some(e),
         (None, Ok(()), Some(e)) => Some(JobError::Input(e)),
         (None, Ok(()), None) => None,
     };
-    let partial = plan.target.writing().to_owned();
+    let partial =
+        (plan.target != Target::Stdout && summary.frames > 0).then(|| plan.target.writing().to_owned());
+    let interrupted = stop.load(Ordering::Relaxed) && !state.complete;
+    if summary.frames == 0 {
+        plan.target.discard();
+    }
     match error {
-        None if stop.load(Ordering::Relaxed) && !state.complete => {
-            if summary.frames == 0 {
-                plan.target.discard();
-            }
-            return Err(JobError::Interrupted { frames: summary.frames, partial });
-        }
-        None if state.read == 0 => {
-            plan.target.discard();
-            return Err(JobError::Empty(plan.input.clone()));
-        }
+        None if interrupted => return Err(JobError::Interrupted { frames: summary.frames, partial }),
+        None if state.read == 0 => return Err(JobError::Empty(plan.input.clone())),
         None => plan.target.commit()?,
-        Some(error) if summary.frames == 0 => {
-            plan.target.discard();
-            return Err(error);
-        }
+        Some(error) if summary.frames == 0 => return Err(error),
         Some(error) => {
             return Err(JobError::Partial { error: Box::new(error), frames: summary.frames, partial });
         }
@@ -112,15 +119,8 @@ pub fn run(
 
 /// The reader thread: hands items on until the end, an error, or until nobody listens. Returns what was skipped
 /// and what the source has to say.
-fn read(
-    mut source: Box<dyn Source>,
-    to: &SyncSender<Item>,
-    stop: &AtomicBool,
-) -> (u64, Vec<String>, Option<VideoError>) {
+fn read(mut source: Box<dyn Source>, to: &SyncSender<Item>) -> (u64, Vec<String>, Option<VideoError>) {
     let error = loop {
-        if stop.load(Ordering::Relaxed) {
-            break None;
-        }
         match source.next() {
             Ok(Some(item)) => {
                 if to.send(item).is_err() {
@@ -176,9 +176,9 @@ struct State {
 
 struct Worker<'a> {
     plan: &'a Plan,
-    engine: &'a mut dyn Interpolate,
-    progress: &'a (dyn Fn(&Progress) + Sync),
+    maker: Maker<'a>,
     out: SyncSender<Write>,
+    last: Option<Time>,
     cadence: Cadence,
     analyst: Analyst,
     scheduler: Scheduler<Arc<Frame>>,
@@ -208,11 +208,11 @@ impl<'a> Worker<'a> {
     ) -> Self {
         Self {
             plan,
-            engine,
-            progress,
+            maker: Maker { engine, progress, expected: plan.output_frames },
             out,
+            last: None,
             cadence: Cadence::new(plan.source_time_base(), plan.source_rate()),
-            analyst: Analyst::new(plan.cuts.clone(), plan.copy_repeats),
+            analyst: Analyst::new(plan.cuts.clone(), plan.repeats),
             scheduler: Scheduler::new(plan.grid, plan.at_cut),
             state: State::default(),
         }
@@ -226,106 +226,111 @@ impl<'a> Worker<'a> {
     }
 
     fn drive(&mut self, items: &Receiver<Item>, stop: &AtomicBool) -> Result<(), Fault> {
-        let mut planned = Vec::new();
-        while let Ok(item) = items.recv() {
+        loop {
             if stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            match item {
-                Item::Packet(packet) => self.send(Write::Packet(packet))?,
-                Item::Frame(frame) => {
-                    self.schedule(frame, &mut planned);
-                    self.make(&mut planned, stop)?;
-                }
+            match items.recv_timeout(PATIENCE) {
+                Ok(Item::Packet(packet)) => send(&self.out, Write::Packet(packet))?,
+                Ok(Item::Frame(frame)) => self.frame(frame, stop)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        if stop.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        self.scheduler.finish(&mut planned);
-        self.make(&mut planned, stop)?;
-        self.state.complete = true;
+        let Self { scheduler, maker, out, .. } = self;
+        let done = maker.make(scheduler.finish(), out, &mut self.state, stop)?;
+        self.state.complete = done;
         Ok(())
     }
 
-    fn schedule(&mut self, timed: TimedFrame, planned: &mut Vec<Planned<Arc<Frame>>>) {
+    fn frame(&mut self, timed: TimedFrame, stop: &AtomicBool) -> Result<(), Fault> {
         let placed = self.cadence.place(timed.pts);
+        if self.last.replace(placed).is_some_and(|last| placed - last > LONGEST) {
+            return Err(Fault::Error(JobError::Input(VideoError::Malformed {
+                path: self.plan.input.clone(),
+                found: format!(
+                    "frame {} is shown at {placed} s, over an hour after the one before",
+                    self.state.read
+                ),
+                expected: "at most an hour between frames".to_owned(),
+            })));
+        }
         let link = self.analyst.push(&timed.frame, placed);
         if link == Link::Cut && self.state.read > 0 {
             self.state.cuts.push(self.state.read);
         }
         self.state.read += 1;
         let (num, den) = self.plan.stretch_parts();
-        let duration = timed.duration.map(|d| self.cadence.span(d).scaled(num, den));
+        let duration = timed.duration.filter(|&d| d <= LONGEST);
+        let duration = duration.map(|d| self.cadence.span(d).scaled(num, den));
         let stamped = Stamped { frame: timed.frame, pts: placed.scaled(num, den), duration };
-        self.scheduler.push(stamped, link, planned);
+        let Self { scheduler, maker, out, .. } = self;
+        maker.make(scheduler.push(stamped, link), out, &mut self.state, stop)?;
+        Ok(())
     }
+}
 
-    /// Makes and sends the planned frames. Those between one pair stand together and share its preparation.
-    fn make(&mut self, planned: &mut Vec<Planned<Arc<Frame>>>, stop: &AtomicBool) -> Result<(), Fault> {
-        let mut rest = std::mem::take(planned).into_iter().peekable();
-        while let Some(Planned { pts, duration, make }) = rest.next() {
-            match make {
+/// Makes planned frames and sends them to the writer.
+struct Maker<'a> {
+    engine: &'a mut dyn Interpolate,
+    progress: &'a (dyn Fn(&Progress) + Sync),
+    expected: Option<u64>,
+}
+
+impl Maker<'_> {
+    /// Makes all frames of a schedule; `false` if stopped before its end. Those between one pair stand together and share
+    /// its preparation.
+    fn make(
+        &mut self,
+        schedule: Schedule<'_, Arc<Frame>>,
+        out: &SyncSender<Write>,
+        state: &mut State,
+        stop: &AtomicBool,
+    ) -> Result<bool, Fault> {
+        let failed = |e| Fault::Error(JobError::Interpolate(e));
+        let engine = &mut *self.engine;
+        let mut prepared: Option<Box<dyn Pair + '_>> = None;
+        // One schedule is about one pair, so the engine is asked once.
+        let mut engine = Some(engine);
+        for Planned { pts, duration, make } in schedule {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            let frame = match make {
                 Make::Source(frame) => {
-                    self.state.kept += 1;
-                    self.send_frame(frame, pts, duration)?;
+                    state.kept += 1;
+                    frame
                 }
                 Make::Repeat(frame) => {
-                    self.state.repeated += 1;
-                    self.send_frame(frame, pts, duration)?;
+                    state.repeated += 1;
+                    frame
                 }
                 Make::Between { first, second, t } => {
-                    let failed = |e| Fault::Error(JobError::Interpolate(e));
                     let begin = Instant::now();
-                    let mut pair = self.engine.pair(&first, &second).map_err(failed)?;
-                    let mut next = Some((pts, duration, t));
-                    let mut spent = begin.elapsed();
-                    while let Some((pts, duration, t)) = next.take() {
-                        if stop.load(Ordering::Relaxed) {
-                            return Ok(());
-                        }
-                        let begin = Instant::now();
-                        let frame = Arc::new(pair.at(t).map_err(failed)?);
-                        spent += begin.elapsed();
-                        self.state.made += 1;
-                        self.state.planned += 1;
-                        send(&self.out, Write::Frame(frame, pts, duration))?;
-                        report(self.progress, &self.state, self.plan.output_frames, pts);
-                        let same_pair = |p: &Planned<Arc<Frame>>| match &p.make {
-                            Make::Between { first: f, second: s, .. } => {
-                                Arc::ptr_eq(f, &first) && Arc::ptr_eq(s, &second)
-                            }
-                            _ => false,
-                        };
-                        if let Some(Planned { pts, duration, make: Make::Between { t, .. } }) =
-                            rest.next_if(same_pair)
-                        {
-                            next = Some((pts, duration, t));
-                        }
+                    if let Some(engine) = engine.take() {
+                        prepared = Some(engine.pair(&first, &second).map_err(failed)?);
                     }
-                    self.state.interpolating += spent;
+                    let Some(pair) = &mut prepared else { continue };
+                    let frame = Arc::new(pair.at(t).map_err(failed)?);
+                    state.interpolating += begin.elapsed();
+                    state.made += 1;
+                    frame
                 }
-            }
+            };
+            state.planned += 1;
+            send(out, Write::Frame(frame, pts, duration))?;
+            (self.progress)(&Progress {
+                read: state.read,
+                written: state.planned,
+                made: state.made,
+                expected: self.expected,
+                position: pts,
+            });
         }
-        Ok(())
-    }
-
-    fn send_frame(&mut self, frame: Arc<Frame>, pts: Time, duration: Option<Time>) -> Result<(), Fault> {
-        self.state.planned += 1;
-        self.send(Write::Frame(frame, pts, duration))?;
-        report(self.progress, &self.state, self.plan.output_frames, pts);
-        Ok(())
-    }
-
-    fn send(&self, item: Write) -> Result<(), WriterGone> {
-        send(&self.out, item)
+        Ok(true)
     }
 }
 
 fn send(out: &SyncSender<Write>, item: Write) -> Result<(), WriterGone> {
     out.send(item).map_err(|_| WriterGone)
-}
-
-fn report(progress: &(dyn Fn(&Progress) + Sync), state: &State, expected: Option<u64>, position: Time) {
-    progress(&Progress { read: state.read, written: state.planned, made: state.made, expected, position });
 }

@@ -24,10 +24,10 @@ impl Stretch {
     /// `num/den` times longer.
     ///
     /// # Errors
-    /// [`SpeedError::Stretch`] unless above 1 and at most 16, with parts up to a million.
+    /// [`SpeedError::Stretch`] unless above 1 and at most 16, with a denominator up to 1000.
     pub fn new(num: u32, den: u32) -> Result<Self, SpeedError> {
         let bad = || SpeedError::Stretch(format!("{num}/{den}"));
-        if den == 0 || num <= den || u64::from(num) > u64::from(MOST) * u64::from(den) || num > 16_000_000 {
+        if den == 0 || num <= den || u64::from(num) > u64::from(MOST) * u64::from(den) || den > 1000 {
             return Err(bad());
         }
         let g = num.gcd(&den);

@@ -3,16 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ifr_frame::Interpolate;
-use ifr_video::images;
+use ifr_frame::{Interpolate, InterpolateError};
+use ifr_video::images::{self, ImageKind};
+use ifr_video::{VideoError, anim};
 
 use crate::job::{JobError, Target};
 
-/// Whether a path names a still image by its extension.
+/// Whether a path names one still image: an extension of an image, no pattern, no animation.
 pub fn is_still(path: &Path) -> bool {
-    let known = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"];
-    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    extension.is_some_and(|e| known.contains(&e.as_str())) && !path.to_string_lossy().contains('%')
+    ImageKind::of_name(path).is_some() && !images::is_pattern(path) && !anim::is_animation(path)
 }
 
 /// The default name of the image at `t` between two: `a.png`, `b.png`, 0.5 → `a-b.t0.5.png`.
@@ -34,6 +33,12 @@ pub fn still(
     output: &Path,
     force: bool,
 ) -> Result<(), JobError> {
+    InterpolateError::check_timestep(t)?;
+    if ImageKind::of_name(output).is_none() {
+        let known =
+            format!("{}: found no extension of an image, expected .png, .jpg or .webp", output.display());
+        return Err(JobError::Output(VideoError::Option(known)));
+    }
     let target = Target::new(output.to_owned());
     for input in [first, second] {
         target.check(input, force)?;

@@ -1,6 +1,9 @@
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use ifr_video::images;
 
 use crate::job::{JobError, naming};
 
@@ -28,18 +31,17 @@ pub enum Target {
 }
 
 impl Target {
-    /// What kind of output `path` names: `-`, a pattern with `%`, an existing directory or a name without extension or
-    /// with a closing slash (a directory of images), else a file.
-    pub(super) fn new(path: PathBuf) -> Self {
-        let text = path.to_string_lossy();
-        let partial = naming::partial(&path);
-        if text == "-" {
+    /// What kind of output `path` names: `-`, a printf pattern, a directory of images (a name with a closing slash), else a
+    /// file.
+    pub fn new(path: PathBuf) -> Self {
+        if path == Path::new("-") {
             Self::Stdout
-        } else if text.contains('%') {
+        } else if images::is_pattern(&path) {
             Self::Pattern(path)
-        } else if text.ends_with(['/', '\\']) || path.is_dir() || path.extension().is_none() {
+        } else if path.to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]) {
             Self::directory(path)
         } else {
+            let partial = naming::partial(&path);
             Self::File { path, partial }
         }
     }
@@ -75,9 +77,12 @@ impl Target {
         }
     }
 
-    /// Checks that writing may begin: the folder is there and can be written to, the output is not there (unless
-    /// `force`) and is not the input.
-    pub(super) fn check(&self, input: &Path, force: bool) -> Result<(), JobError> {
+    /// Checks that writing may begin: the folder is there and can be written to; neither the output nor what an earlier run
+    /// left unfinished is there (unless `force`); nothing of it is the input.
+    ///
+    /// # Errors
+    /// [`JobError`] that says what is in the way.
+    pub fn check(&self, input: &Path, force: bool) -> Result<(), JobError> {
         if *self == Self::Stdout {
             return Ok(());
         }
@@ -89,17 +94,50 @@ impl Target {
         }
         writable(folder).map_err(|e| fail("write to the folder", folder, e))?;
         let path = self.path();
-        if let (Ok(a), Ok(b)) = (path.canonicalize(), input.canonicalize())
-            && a == b
-        {
-            return Err(JobError::SameFile(path.to_owned()));
+        if [path, self.writing()].into_iter().any(|p| is_same_file(p, input)) {
+            return Err(JobError::SameFile(self.path().to_owned()));
         }
         let taken = match self {
+            Self::Directory { path, .. } if path.exists() && !path.is_dir() => {
+                return Err(fail("write images to", path, io::ErrorKind::NotADirectory.into()));
+            }
+            Self::File { path, .. } if path.is_dir() => {
+                return Err(fail("write a video to", path, io::ErrorKind::IsADirectory.into()));
+            }
             Self::Directory { path, .. } => fs::read_dir(path).is_ok_and(|mut d| d.next().is_some()),
             Self::File { path, .. } => path.exists(),
-            Self::Pattern(_) | Self::Stdout => false,
+            Self::Pattern(_) => {
+                let there = images::pattern_files(path);
+                let inputs = input.is_dir() && is_same_file(folder, input) || is_input_pattern(input, folder);
+                if inputs && !there.is_empty() {
+                    return Err(JobError::SameFile(path.to_owned()));
+                }
+                !there.is_empty()
+            }
+            Self::Stdout => false,
         };
-        if taken && !force { Err(JobError::Exists(path.to_owned())) } else { Ok(()) }
+        if force {
+            return Ok(());
+        }
+        match self.writing() {
+            _ if taken => Err(JobError::Exists(path.to_owned())),
+            partial if partial != path && partial.exists() => Err(JobError::Unfinished(partial.to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes what an earlier run left unfinished; [`Target::check`] has seen to it that this is wanted.
+    pub(super) fn clear(&self) -> Result<(), JobError> {
+        let fail = |path: &Path, source| JobError::Io { action: "remove", path: path.to_owned(), source };
+        match self {
+            Self::File { partial, .. } if partial.exists() => {
+                fs::remove_file(partial).map_err(|e| fail(partial, e))
+            }
+            Self::Directory { partial, .. } if partial.exists() => {
+                fs::remove_dir_all(partial).map_err(|e| fail(partial, e))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Gives the finished output its final name.
@@ -108,12 +146,20 @@ impl Target {
         match self {
             Self::File { path, partial } => fs::rename(partial, path).map_err(|e| fail(partial, e)),
             Self::Directory { path, partial } if path.is_dir() => {
-                // The directory was there: move the images in, over older ones of the same name.
-                for entry in fs::read_dir(partial).map_err(|e| fail(partial, e))? {
-                    let from = entry.map_err(|e| fail(partial, e))?.path();
-                    if let Some(name) = from.file_name() {
-                        fs::rename(&from, path.join(name)).map_err(|e| fail(&from, e))?;
-                    }
+                // The directory was there: the new images replace the older ones of their kind, the longer tail included.
+                let list = |dir: &Path| -> Result<Vec<PathBuf>, JobError> {
+                    let entries = fs::read_dir(dir).map_err(|e| fail(dir, e))?;
+                    entries.map(|e| e.map(|e| e.path()).map_err(|e| fail(dir, e))).collect()
+                };
+                let new = list(partial)?;
+                let kinds: HashSet<_> = new.iter().filter_map(|p| kind_of_name(p)).collect();
+                for old in list(path)?.iter().filter(|p| kind_of_name(p).is_some_and(|k| kinds.contains(&k)))
+                {
+                    fs::remove_file(old).map_err(|e| fail(old, e))?;
+                }
+                for from in new {
+                    let name = from.file_name().unwrap_or_default();
+                    fs::rename(&from, path.join(name)).map_err(|e| fail(&from, e))?;
                 }
                 fs::remove_dir(partial).map_err(|e| fail(partial, e))
             }
@@ -129,6 +175,32 @@ impl Target {
             Self::Directory { partial, .. } => drop(fs::remove_dir_all(partial)),
             Self::Pattern(_) | Self::Stdout => {}
         }
+    }
+}
+
+/// What numbered images have in common: the name without its number, and the extension.
+fn kind_of_name(path: &Path) -> Option<(String, String)> {
+    let stem = path.file_stem()?.to_str()?;
+    let name = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+    (name.len() < stem.len())
+        .then(|| (name.to_owned(), path.extension().unwrap_or_default().to_string_lossy().into()))
+}
+
+/// Whether two paths lead to one file or directory, by whatever links.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    same_file::is_same_file(a, b).unwrap_or(false)
+}
+
+/// Whether the input is a pattern of images in `folder`.
+fn is_input_pattern(input: &Path, folder: &Path) -> bool {
+    images::is_pattern(input) && is_same_file(&folder_of(input), folder)
+}
+
+/// The folder that a path lies in.
+pub(super) fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
     }
 }
 
@@ -149,7 +221,7 @@ mod tests {
         assert_eq!(kind("-"), Target::Stdout);
         assert!(matches!(kind("a/f_%05d.png"), Target::Pattern(_)));
         assert!(matches!(kind("frames/"), Target::Directory { .. }));
-        assert!(matches!(kind("frames"), Target::Directory { .. }));
+        assert!(matches!(kind("100% fun.mkv"), Target::File { .. }));
         assert!(matches!(kind("a.mp4"), Target::File { .. }));
     }
 
@@ -164,6 +236,11 @@ mod tests {
         assert!(matches!(target.check(&input, false), Err(JobError::Exists(_))));
         target.check(&input, true).unwrap();
         assert!(matches!(Target::new(input.clone()).check(&input, true), Err(JobError::SameFile(_))));
+        fs::write(dir.path().join("out.partial.mp4"), "earlier").unwrap();
+        fs::remove_file(&output).unwrap();
+        assert!(matches!(target.check(&input, false), Err(JobError::Unfinished(_))));
+        let own = Target::new(output.clone());
+        assert!(matches!(own.check(&dir.path().join("out.partial.mp4"), true), Err(JobError::SameFile(_))));
         let nowhere = Target::new(dir.path().join("no/such/out.mp4"));
         assert!(matches!(nowhere.check(&input, false), Err(JobError::Io { .. })));
         fs::write(target.writing(), "new").unwrap();
@@ -179,12 +256,17 @@ mod tests {
             let path = dir.path().join(format!("frames{existing}"));
             if existing {
                 fs::create_dir(&path).unwrap();
+                for name in ["f_0001.png", "f_0002.png", "keep.png", "f_3.jpg"] {
+                    fs::write(path.join(name), "old").unwrap();
+                }
             }
-            let target = Target::new(path.clone());
+            let target = Target::directory(path.clone());
             fs::create_dir(target.writing()).unwrap();
-            fs::write(target.writing().join("1.png"), "x").unwrap();
+            fs::write(target.writing().join("f_0001.png"), "new").unwrap();
             target.commit().unwrap();
-            assert!(path.join("1.png").exists() && !target.writing().exists());
+            assert_eq!(fs::read_to_string(path.join("f_0001.png")).unwrap(), "new");
+            assert!(!target.writing().exists() && !path.join("f_0002.png").exists());
+            assert_eq!(path.join("keep.png").exists() && path.join("f_3.jpg").exists(), existing);
         }
     }
 }

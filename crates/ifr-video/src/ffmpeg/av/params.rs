@@ -116,6 +116,12 @@ impl Params {
         (self.get().width, self.get().height)
     }
 
+    /// Whether the pictures are stored as two fields.
+    pub fn is_interlaced(&self) -> bool {
+        let progressive = [ffi::AVFieldOrder::UNKNOWN, ffi::AVFieldOrder::PROGRESSIVE];
+        !progressive.contains(&self.get().field_order)
+    }
+
     pub fn sample_aspect(&self) -> Rational {
         Rational::from_c(self.get().sample_aspect_ratio)
     }
