@@ -179,7 +179,11 @@ impl<F: Clone> Iterator for Schedule<'_, F> {
                     return None;
                 }
                 *self.next += 1;
-                Some(Planned { pts, duration: Some(step), make: make(first, second, pts, *link, self.at_cut) })
+                Some(Planned {
+                    pts,
+                    duration: Some(step),
+                    make: make(first, second, pts, *link, self.at_cut),
+                })
             }
             (Span::Last { .. }, Grid::Divide(_)) => match self.span.take() {
                 Some(Span::Last { frame, pts, duration, .. }) => {
