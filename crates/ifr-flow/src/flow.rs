@@ -55,8 +55,10 @@ impl Both {
         let [f, g] = [f, g].map(|f| (0..coarser).fold(f, |f, _| f.half()));
         let finest = finest + coarser;
         let (la, lb) = (&a.levels[finest], &b.levels[finest]);
-        let (forward, backward) =
-            rayon::join(|| Source::new(f.clone(), &g, la, lb), || Source::new(g.clone(), &f, lb, la));
+        let (forward, backward) = rayon::join(
+            || Source::new(level, f.clone(), &g, la, lb),
+            || Source::new(level, g.clone(), &f, lb, la),
+        );
         Self { finest, sources: [forward, backward] }
     }
 

@@ -3,6 +3,8 @@
 use rayon::prelude::*;
 
 use crate::field::FlowField;
+use crate::kernels::Level;
+use crate::kernels::judge::judge_row;
 use crate::plane::{BLOCK, Plane};
 
 /// Motion seen from an instant, and which of the frames shows what is there.
@@ -27,72 +29,25 @@ pub(crate) struct Source {
     pub(crate) weight: Vec<f32>,
 }
 
-/// Distance in pixels at which a way there and back counts as half consistent, squared, and its growth with the motion.
-const SLACK: f32 = 0.5;
-const SLACK_PER_MOTION: f32 = 0.02;
-/// Difference in codes at which a pixel's weight has halved.
-const CONTRAST: f32 = 12.0;
 /// Weight of pixels that the other frame does not show, where nothing better arrives.
 const UNSEEN: f32 = 0.02;
 
 impl Source {
     /// Judges `field`, the flow of `luma` to `other_luma`, by the flow back.
-    pub(crate) fn new(field: FlowField, other: &FlowField, luma: &Plane, other_luma: &Plane) -> Self {
+    pub(crate) fn new(
+        level: Level,
+        field: FlowField,
+        other: &FlowField,
+        luma: &Plane,
+        other_luma: &Plane,
+    ) -> Self {
         let (w, h) = (field.width(), field.height());
         let mut seen = vec![0.0; w * h];
         let mut weight = vec![0.0; w * h];
-        seen.par_chunks_mut(w * BLOCK).zip(weight.par_chunks_mut(w * BLOCK)).enumerate().for_each(
-            |(block, (seen, weight))| {
-                for i in 0..seen.len() {
-                    let (x, y) = (i % w, block * BLOCK + i / w);
-                    let k = y * w + x;
-                    let (u, v) = (field.u()[k], field.v()[k]);
-                    let tap = Tap::new(x as f32 + u, y as f32 + v, w, h);
-                    let (bu, bv) = (tap.sample(other.u()), tap.sample(other.v()));
-                    let back = (u + bu) * (u + bu) + (v + bv) * (v + bv);
-                    let slack = SLACK + SLACK_PER_MOTION * (u * u + v * v).sqrt();
-                    seen[i] = 1.0 / (1.0 + (back / slack) * (back / slack));
-                    let difference = (tap.mix(|x, y| other_luma.row(y)[x]) - luma.row(y)[x]) / CONTRAST;
-                    weight[i] = 1.0 / (1.0 + difference * difference);
-                }
-            },
+        seen.par_chunks_mut(w).zip(weight.par_chunks_mut(w)).enumerate().with_min_len(BLOCK).for_each(
+            |(y, (seen, weight))| judge_row(level, &field, other, [luma, other_luma], y, seen, weight),
         );
         Self { field, seen, weight }
-    }
-}
-
-/// The four pixels around a position, which is moved to the nearest edge when outside.
-struct Tap {
-    x: [usize; 2],
-    y: [usize; 2],
-    width: usize,
-    weights: [f32; 4],
-}
-
-impl Tap {
-    #[inline(always)]
-    fn new(x: f32, y: f32, w: usize, h: usize) -> Self {
-        let (x, y) = (x.max(0.0).min((w - 1) as f32), y.max(0.0).min((h - 1) as f32));
-        let (ix, iy) = (x as usize, y as usize);
-        let (fx, fy) = (x - ix as f32, y - iy as f32);
-        Self {
-            x: [ix, (ix + 1).min(w - 1)],
-            y: [iy, (iy + 1).min(h - 1)],
-            width: w,
-            weights: [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy],
-        }
-    }
-
-    #[inline(always)]
-    fn mix(&self, at: impl Fn(usize, usize) -> f32) -> f32 {
-        let [a, b, c, d] = self.weights;
-        (a * at(self.x[0], self.y[0]) + b * at(self.x[1], self.y[0]))
-            + (c * at(self.x[0], self.y[1]) + d * at(self.x[1], self.y[1]))
-    }
-
-    #[inline(always)]
-    fn sample(&self, p: &[f32]) -> f32 {
-        self.mix(|x, y| p[y * self.width + x])
     }
 }
 

@@ -10,9 +10,9 @@ use crate::kernels::variational::{Scratch, Terms, Tile, refine};
 use crate::plane::Plane;
 
 /// Size of a tile without its halo: with it, a tile's dozen images stay within a level 2 cache of 1 MiB.
-const TILE: [usize; 2] = [160, 48];
+const TILE: [usize; 2] = [160, 64];
 /// Samples by which a tile overlaps its neighbours; their values at its rim are those before the refinement.
-const HALO: usize = 8;
+const HALO: usize = 4;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();

@@ -16,7 +16,7 @@ use crate::project::Motion;
 /// hidden beside moving objects.
 const AREA: usize = 3;
 /// Confidence up to which the motion is steadied, and from which it is left alone.
-const DOUBT: [f32; 2] = [0.2, 0.55];
+const DOUBT: [f32; 2] = [0.2, 0.5];
 /// Square of the difference in codes between the two frames that halves the confidence.
 const MATCH: f32 = 16.0;
 /// Square of the gradient in codes per two pixels at which there is half as much to see as can be: where nothing is to be

@@ -1,14 +1,13 @@
 //! Warping both frames to an instant along several candidate motions and blending what they show.
 
-use super::{sample::warp_row_body, versions};
+use super::sample::{CHUNK, Places, warp_row_body};
+use super::versions;
 use crate::plane::Plane;
 
 /// Most candidate motions of a pixel.
 pub(crate) const MOST: usize = 8;
-/// Samples blended together; candidates that agree within a chunk are warped once.
-const CHUNK: usize = 32;
-/// Samples by which candidates may differ in a chunk and still count as one.
-const SAME: f32 = 0.6;
+/// Samples by which candidates may differ in a [`CHUNK`] and still count as one.
+const SAME: f32 = 1.0;
 
 /// A candidate that weighs less than this part of the heaviest one everywhere in a chunk is left out.
 const SLIGHT: f32 = 0.08;
@@ -161,9 +160,10 @@ fn blend_rows_body(pairs: &[[&Plane; 2]], y: usize, t: f32, c: Candidates<'_>, o
                 let (first, second) = (s * (first + 1e-3), (1.0 - s) * (second + 1e-3));
                 share[i] = first / (first + second).max(1e-9);
             }
+            let places = [Places::new(like, x, y, -t, u, v), Places::new(like, x, y, 1.0 - t, u, v)];
             for (p, [first, second]) in pairs.iter().enumerate() {
-                warp_row_body(first, x, y, -t, u, v, &mut a[..n]);
-                warp_row_body(second, x, y, 1.0 - t, u, v, &mut b[..n]);
+                places[0].sample(first, &mut a);
+                places[1].sample(second, &mut b);
                 let out = &mut out[p * w + x..p * w + x + n];
                 for i in 0..n {
                     out[i] += row[i] * (b[i] + share[i] * (a[i] - b[i]));
@@ -179,15 +179,23 @@ fn blend_rows_body(pairs: &[[&Plane; 2]], y: usize, t: f32, c: Candidates<'_>, o
 }
 
 #[inline(always)]
+#[allow(clippy::manual_clamp, reason = "clamp would keep a NaN")]
 fn codes_u8_body(values: &[f32], out: &mut [u8]) {
     for (out, v) in out.iter_mut().zip(values) {
-        *out = (v + 0.5) as u8;
+        // The saturating conversion of the language is not vectorised. This order of max and min turns a NaN into 0.
+        let v = v.max(0.0).min(255.0) + 0.5;
+        // SAFETY: within 0 ..= 255.5.
+        *out = unsafe { v.to_int_unchecked::<i32>() } as u8;
     }
 }
 
 #[inline(always)]
+#[allow(clippy::manual_clamp, reason = "as above")]
 fn codes_u16_body(values: &[f32], scale: f32, max: u16, out: &mut [u16]) {
     for (out, v) in out.iter_mut().zip(values) {
-        *out = ((v * scale + 0.5) as u16).min(max);
+        // As above.
+        let v = (v * scale).max(0.0).min(f32::from(max)) + 0.5;
+        // SAFETY: within 0 ..= 65535.5.
+        *out = unsafe { v.to_int_unchecked::<i32>() } as u16;
     }
 }

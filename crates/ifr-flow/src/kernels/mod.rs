@@ -13,6 +13,7 @@
 )]
 
 pub(crate) mod blend;
+pub(crate) mod judge;
 pub(crate) mod patch;
 pub(crate) mod sample;
 pub(crate) mod variational;

@@ -34,7 +34,8 @@ pub(crate) struct Found {
 
 versions! {
     /// Searches the patch with its top left sample at (`x`, `y`): of the displacements in `starts` the one with the least
-    /// cost is improved by Gauss-Newton steps. `starts` must not be empty.
+    /// cost is improved by Gauss-Newton steps. `starts` must not be empty. The first of several is what such steps led to
+    /// before: it is not improved again.
     fn search = search_body(job: Search<'_>, x: usize, y: usize, starts: &[[f32; 2]]) -> Found
 }
 
@@ -162,11 +163,16 @@ fn search_body(job: Search<'_>, x: usize, y: usize, starts: &[[f32; 2]]) -> Foun
     let (px, py) = (x as f32, y as f32);
     let mut best = Found { u: starts[0][0], v: starts[0][1], cost: f32::INFINITY };
     if starts.len() > 1 {
-        for s in starts {
+        let mut stay = true;
+        for (i, s) in starts.iter().enumerate() {
             let c = cost(&t, job.to, px + s[0], py + s[1]);
             if c < best.cost {
                 best = Found { u: s[0], v: s[1], cost: c };
+                stay = i == 0;
             }
+        }
+        if stay {
+            return best;
         }
         best.cost = f32::INFINITY; // measured again, with its step, below
     }

@@ -48,7 +48,87 @@ fn taps(f: f32) -> [f32; 4] {
 }
 
 /// Positions handled together: weights and indices of a chunk are computed in vectors, then used one by one.
-const CHUNK: usize = 32;
+pub(super) const CHUNK: usize = 32;
+
+/// Where the samples of a chunk come from: the same in all planes of one size. A part of other kernels.
+pub(super) struct Places {
+    /// Index of the first of the 16 taps.
+    start: [u32; CHUNK],
+    wx: [[f32; CHUNK]; 4],
+    wy: [[f32; CHUNK]; 4],
+    /// Places in use.
+    count: usize,
+    /// Geometry of the planes.
+    stride: usize,
+    len: usize,
+}
+
+impl Places {
+    /// The places (`x` + i + `scale`·`u[i]`, `y` + `scale`·`v[i]`) of planes like `plane`, with the edges repeated; of at
+    /// most [`CHUNK`] displacements.
+    #[inline(always)]
+    pub(super) fn new(plane: &Plane, x: usize, y: usize, scale: f32, u: &[f32], v: &[f32]) -> Self {
+        let stride = plane.stride();
+        let (right, bottom) = (plane.width() as f32 - 1.0 + OUT, plane.height() as f32 - 1.0 + OUT);
+        let count = u.len().min(CHUNK);
+        let mut p = Self {
+            start: [0; CHUNK],
+            wx: [[0.0; CHUNK]; 4],
+            wy: [[0.0; CHUNK]; 4],
+            count,
+            stride,
+            len: plane.data().len(),
+        };
+        let (mut fu, mut fv) = ([0.0f32; CHUNK], [0.0f32; CHUNK]);
+        fu[..count].copy_from_slice(&u[..count]);
+        fv[..count].copy_from_slice(&v[..count]);
+        for i in 0..CHUNK {
+            // max and min in this order turn a NaN into the lower bound. The shift by PAD makes truncation a floor.
+            let px = ((x + i) as f32 + scale * fu[i]).max(-OUT).min(right) + PAD as f32;
+            let py = (y as f32 + scale * fv[i]).max(-OUT).min(bottom) + PAD as f32;
+            // SAFETY: both are finite and within 4 ..= size + 2·PAD.
+            let (ix, iy) = unsafe { (px.to_int_unchecked::<i32>(), py.to_int_unchecked::<i32>()) };
+            p.start[i] = ((iy - 1) * stride as i32 + ix - 1) as u32;
+            let (tx, ty) = (taps(px - ix as f32), taps(py - iy as f32));
+            for k in 0..4 {
+                p.wx[k][i] = tx[k];
+                p.wy[k][i] = ty[k];
+            }
+        }
+        p
+    }
+
+    /// `out[i]` = `plane`, which is of the size the places were made for, at the i-th place, bicubic (Catmull-Rom).
+    #[inline(always)]
+    pub(super) fn sample(&self, plane: &Plane, out: &mut [f32; CHUNK]) {
+        let data = plane.data();
+        assert!(
+            self.stride == plane.stride() && self.len == data.len(),
+            "the places of a plane of another size"
+        );
+        // Down each column first, one position at a time; then across, all positions at once.
+        let mut column = [[0.0f32; 4]; CHUNK];
+        for i in 0..self.count {
+            let s = self.start[i] as usize;
+            let row = |k: usize| -> [f32; 4] {
+                debug_assert!(s + k * self.stride + 4 <= data.len());
+                // SAFETY: the position lies within 4 samples of the border's outer edge, so that the four samples from
+                // one left of it, on the rows from one above to two below it, are all in `data`, a plane's of this size.
+                unsafe { data.as_ptr().add(s + k * self.stride).cast::<[f32; 4]>().read_unaligned() }
+            };
+            let r = [row(0), row(1), row(2), row(3)];
+            for c in 0..4 {
+                column[i][c] = (self.wy[0][i] * r[0][c] + self.wy[1][i] * r[1][c])
+                    + (self.wy[2][i] * r[2][c] + self.wy[3][i] * r[3][c]);
+            }
+        }
+        for i in 0..CHUNK {
+            let c = column[i];
+            out[i] =
+                (self.wx[0][i] * c[0] + self.wx[1][i] * c[1]) + (self.wx[2][i] * c[2] + self.wx[3][i] * c[3]);
+        }
+    }
+}
 
 /// `out[i]` = `plane` at (`x` + i + `scale`·`u[i]`, `y` + `scale`·`v[i]`), bicubic (Catmull-Rom), with the edges repeated. All
 /// slices have the length of `out`. A part of other kernels.
@@ -62,49 +142,11 @@ pub(super) fn warp_row_body(
     v: &[f32],
     out: &mut [f32],
 ) {
-    let (stride, data) = (plane.stride(), plane.data());
-    let (right, bottom) = (plane.width() as f32 - 1.0 + OUT, plane.height() as f32 - 1.0 + OUT);
-    let mut start = [0u32; CHUNK];
-    let (mut wx, mut wy) = ([[0.0f32; CHUNK]; 4], [[0.0f32; CHUNK]; 4]);
     let mut x = x;
     for ((out, u), v) in out.chunks_mut(CHUNK).zip(u.chunks(CHUNK)).zip(v.chunks(CHUNK)) {
-        let n = out.len();
-        let (mut fu, mut fv) = ([0.0f32; CHUNK], [0.0f32; CHUNK]);
-        fu[..n].copy_from_slice(u);
-        fv[..n].copy_from_slice(v);
-        for i in 0..CHUNK {
-            // max and min in this order turn a NaN into the lower bound. The shift by PAD makes truncation a floor.
-            let px = ((x + i) as f32 + scale * fu[i]).max(-OUT).min(right) + PAD as f32;
-            let py = (y as f32 + scale * fv[i]).max(-OUT).min(bottom) + PAD as f32;
-            // SAFETY: both are finite and within 4 ..= size + 2·PAD.
-            let (ix, iy) = unsafe { (px.to_int_unchecked::<i32>(), py.to_int_unchecked::<i32>()) };
-            start[i] = ((iy - 1) * stride as i32 + ix - 1) as u32;
-            let (tx, ty) = (taps(px - ix as f32), taps(py - iy as f32));
-            for k in 0..4 {
-                wx[k][i] = tx[k];
-                wy[k][i] = ty[k];
-            }
-        }
-        // Down each column first, one position at a time; then across, all positions at once.
-        let mut column = [[0.0f32; 4]; CHUNK];
-        for i in 0..n {
-            let s = start[i] as usize;
-            for k in 0..4 {
-                debug_assert!(s + k * stride + 4 <= data.len());
-                // SAFETY: the position lies within 4 samples of the border's outer edge, so that the four samples from
-                // one left of it, on the rows from one above to two below it, are all in `data`.
-                let row = unsafe { data.as_ptr().add(s + k * stride).cast::<[f32; 4]>().read_unaligned() };
-                for c in 0..4 {
-                    column[i][c] += wy[k][i] * row[c];
-                }
-            }
-        }
-        let mut across = [0.0f32; CHUNK];
-        for i in 0..CHUNK {
-            let c = column[i];
-            across[i] = (wx[0][i] * c[0] + wx[1][i] * c[1]) + (wx[2][i] * c[2] + wx[3][i] * c[3]);
-        }
-        out.copy_from_slice(&across[..n]);
-        x += n;
+        let mut values = [0.0f32; CHUNK];
+        Places::new(plane, x, y, scale, u, v).sample(plane, &mut values);
+        out.copy_from_slice(&values[..out.len()]);
+        x += out.len();
     }
 }

@@ -1,10 +1,12 @@
 //! Every instruction set gives the bits of the reference; the reference gives what it should.
 
 use super::blend::{Candidates, blend_rows, codes_u8, codes_u16, compare_row, difference_row};
+use super::judge::judge_row;
 use super::patch::{Search, search, spread};
 use super::sample::{Columns, resample_row};
 use super::variational::{Scratch, Terms, Tile, refine};
 use super::{Level, Set};
+use crate::field::FlowField;
 use crate::plane::Plane;
 
 /// Runs `work` on every instruction set and compares with the reference, which is returned.
@@ -35,8 +37,10 @@ fn cloud(w: usize, h: usize, shift: f32) -> Plane {
 fn patches() {
     let (from, to) = (cloud(40, 30, 0.0), cloud(40, 30, -1.6));
     let job = Search { from: &from, to: &to, steps: 12 };
-    let found = same(|l| search(l, job, 12, 9, &[[0.0, 0.0], [3.0, -2.0]]));
+    let found = same(|l| search(l, job, 12, 9, &[[3.0, -2.0], [0.0, 0.0]]));
     assert!((found.u - 1.6).abs() < 0.1 && found.v.abs() < 0.1, "{found:?}");
+    let kept = same(|l| search(l, job, 12, 9, &[[found.u, found.v], [3.0, -2.0]]));
+    assert_eq!([kept.u, kept.v], [found.u, found.v]);
     for (x, y, start) in [(0, 0, [-60.0, -60.0]), (32, 22, [60.0, 1e9]), (32, 0, [f32::NAN, 0.0])] {
         same(|l| search(l, job, x, y, &[start]).cost.to_bits());
     }
@@ -148,4 +152,29 @@ fn rows_and_codes() {
         out
     });
     assert_eq!(ten, [0, 2, 2, 1018, 1023, 0, 68, 398, 49]);
+}
+
+#[test]
+fn judgement() {
+    for (w, h) in [(70, 9), (33, 2), (1, 1)] {
+        let (a, b) = (cloud(w, h, 0.0), cloud(w, h, -2.0));
+        let there = FlowField::from_fn(w, h, |x, y| {
+            let wild = if x % 7 == 0 { 200.0 * noise(1, x + y) - 100.0 } else { 2.0 };
+            [if x == 5 { f32::NAN } else { wild }, 0.5]
+        });
+        let back = FlowField::from_fn(w, h, |_, _| [-2.0, -0.5]);
+        let judge = |planes: [&Plane; 2]| {
+            same(|l| {
+                let [mut seen, mut weight] = [vec![0.0; w], vec![0.0; w]];
+                judge_row(l, &there, &back, planes, h / 2, &mut seen, &mut weight);
+                [seen, weight].map(|v| v.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+            })
+            .map(|v| v.into_iter().map(f32::from_bits).collect::<Vec<_>>())
+        };
+        let [seen, weight] = judge([&a, &b]);
+        assert!(weight.iter().all(|w| (0.0..=1.0).contains(w)));
+        if w == 70 {
+            assert!(seen[20] == 1.0 && seen[21] < 0.1 && seen[5].is_nan() && weight[20] > 0.9);
+        }
+    }
 }
