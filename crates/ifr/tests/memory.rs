@@ -80,5 +80,7 @@ fn peak_memory_is_flat_between_100_and_1000_frames() {
     let (short, long) = (run(dir.path(), 100), run(dir.path(), 1000));
     eprintln!("peak: {short} MiB for 100 frames, {long} MiB for 1000");
     assert!(short > 50, "{short} MiB: was anything measured?");
-    assert!(long <= short + short / 10 + 16, "{short} MiB for 100 frames, {long} MiB for 1000");
+    // How full the queues and the encoder happen to be differs from run to run by some ten frames of 3 MB; a leak of a
+    // fortieth of a frame for each would exceed this.
+    assert!(long <= short + 64, "{short} MiB for 100 frames, {long} MiB for 1000");
 }
