@@ -553,3 +553,36 @@ fn closed_pipes_are_no_panic() {
     assert!(!String::from_utf8_lossy(&out.stderr).contains("panicked"));
     assert_eq!(names(dir.path()), ["in.mkv", "in.x2.mkv"], "the job is done all the same");
 }
+
+#[test]
+fn the_container_stays_the_inputs() {
+    let dir = folder();
+    let kinds = [
+        ("webm", "libvpx-vp9", "vp9"),
+        ("mov", "libx264", "h264"),
+        ("avi", "mpeg4", ""),
+        ("ts", "mpeg2video", "h264"),
+    ];
+    for (extension, encoder, codec) in kinds {
+        let input = dir.path().join(format!("in.{extension}"));
+        ffmpeg(&[
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc=size=64x48:rate=5",
+            "-frames:v",
+            "4",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:v",
+            encoder,
+            text(&input),
+        ]);
+        ifr_ok(&["interpolate", text(&input), "--model", "flow-fast"]);
+        let here = names(dir.path()).into_iter().find(|n| n.starts_with("in.x2.")).unwrap();
+        assert!(here == format!("in.x2.{extension}") || extension == "avi", "{extension} became {here}");
+        let v = video(&dir.path().join(&here));
+        assert!(codec.is_empty() || v["codec_name"] == codec, "{extension}: {}", v["codec_name"]);
+        fs::remove_file(dir.path().join(here)).unwrap();
+    }
+}

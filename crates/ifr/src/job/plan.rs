@@ -134,6 +134,9 @@ fn is_lossless(encoder: &str) -> bool {
 /// The container's extension for frames of `source` in `path`, or beside the input, and what there is to say about it.
 #[cfg(feature = "video")]
 fn container(request: &Request, source: &SourceInfo, path: Option<&Path>) -> (String, Vec<String>) {
+    // FFmpeg reads WebM and Matroska as one container; the name tells them apart.
+    let webm = request.input.extension().is_some_and(|e| e.eq_ignore_ascii_case("webm"));
+    let path = path.or_else(|| webm.then_some(Path::new("output.webm")));
     let choice = ifr_video::container_for_encoder(source, path, request.encoder.name.as_deref());
     (choice.extension, choice.notices)
 }
