@@ -1,0 +1,1 @@
+//! Metrics, benchmark sets, baselines and reports for frame interpolation.
