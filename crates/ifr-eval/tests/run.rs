@@ -109,7 +109,12 @@ fn averaging_keeps_what_is_symmetric_and_improves_what_is_not() {
     let case = case(0.0, &[(0.25, 1.0), (0.5, 2.0)], 4.0);
     let taken = |mut method: Interpolated| {
         let mut images = Vec::new();
-        method.make(&case, &mut |_, take| Ok(images.push(take.image))).unwrap();
+        method
+            .make(&case, &mut |_, take| {
+                images.push(take.image);
+                Ok(())
+            })
+            .unwrap();
         (method.name().to_owned(), images)
     };
     let (_, plain) = taken(Interpolated::new(Blend));

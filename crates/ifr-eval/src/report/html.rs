@@ -12,8 +12,8 @@ use crate::{EvalError, Kept, Report};
 
 /// The widest picture on the page, in pixels; wider ones are scaled down.
 const WIDEST: usize = 960;
-/// How much brighter than it is an error is shown: an eighth of the range is as bright as can be.
-const GAIN: f32 = 8.0;
+/// How much brighter than it is an error is shown: a quarter of the range is as bright as can be.
+const GAIN: f32 = 4.0;
 /// Stops of the error's colours, from none to most: black, violet, orange, white, in steps of equal lightness.
 const HEAT: [[f32; 3]; 4] = [[0.0, 0.0, 0.0], [0.45, 0.1, 0.5], [0.95, 0.5, 0.15], [1.0, 1.0, 0.85]];
 

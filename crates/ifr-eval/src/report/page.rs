@@ -9,7 +9,7 @@ pub(crate) const IMAGES: &str = "images";
 /// What is shown of each frame.
 pub(crate) const PANELS: [&str; 6] = ["first", "second", "output", "truth", "error", "flow"];
 const CAPTIONS: [&str; 6] =
-    ["input at t = 0", "input at t = 1", "output", "truth", "error, 8 times", "flow from 0 to 1"];
+    ["input at t = 0", "input at t = 1", "output", "truth", "error, 4 times", "flow from 0 to 1"];
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ground:#fff;--ink:#1a1a1e;--soft:#6b6b76;--line:#dcdce2;--mark:#0a6cc2}
