@@ -75,6 +75,7 @@ pub fn evaluate(
     }
     for report in &mut reports {
         report.skipped = skipped;
+        report.notices = set.notices().to_vec();
         report.complete = complete;
         report.gallery.settle();
     }
@@ -89,7 +90,7 @@ fn empty(set: &dyn Set, method: &dyn Method, options: &EvalOptions<'_>) -> Repor
         convention: options.convention,
         rows: Vec::new(),
         skipped: 0,
-        notices: set.notices().to_vec(),
+        notices: Vec::new(),
         complete: true,
         gallery: Gallery::new(options.gallery),
     }

@@ -7,7 +7,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use common::{case, only, put, shift_of, triplets, waves};
+use common::{case, only, put, put_sized, shift_of, triplets, waves};
 use ifr_eval::{
     Blend, Convention, EvalError, EvalOptions, FrameFolder, Interpolated, Method, Report, csv, evaluate,
     table, write_html,
@@ -83,9 +83,13 @@ fn unreadable_cases_are_skipped_up_to_a_share() {
     spoil(3);
     let report = run(dir.path(), vec![blend()], EvalOptions::default()).unwrap().remove(0);
     assert_eq!((report.rows.len(), report.skipped), (9, 1));
-    spoil(5);
+    put_sized(&dir.path().join("input/case5/frame11.png"), (40, 32), 0.0);
     let e = run(dir.path(), vec![blend()], EvalOptions::default()).unwrap_err();
-    assert!(e.to_string().contains("2 of 6 cases cannot be read"), "{e}");
+    let e = e.to_string();
+    assert!(
+        e.contains("2 of 6 cases cannot be read") && e.contains("40x32; expected 48x32 as the first"),
+        "{e}"
+    );
 }
 
 #[test]

@@ -134,6 +134,17 @@ impl Clips {
         Ok((fine(&image)?, Arc::new(coarse(&image)?)))
     }
 
+    /// Closes the clip that is open, and keeps what its source had to say.
+    fn close(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let skipped = match open.source.skipped() {
+            0 => None,
+            n => Some(format!("{n} damaged packets or frames were skipped: later frames may be misplaced")),
+        };
+        let said = open.source.notices().into_iter().chain(skipped);
+        self.notices.extend(said.map(|notice| format!("{}: {notice}", self.label)));
+    }
+
     /// The next frame of the clip that is open; `None` at its end.
     fn frame(&mut self) -> Result<Option<TimedFrame>, EvalError> {
         let limit = self.options.frames.unwrap_or(usize::MAX);
@@ -228,7 +239,7 @@ impl Set for Clips {
             }
             match self.case() {
                 Ok(Some(case)) => return Some(Ok(case)),
-                Ok(None) => self.open = None,
+                Ok(None) => self.close(),
                 Err(e) => {
                     // What follows a broken frame is not trusted.
                     self.open = None;

@@ -107,18 +107,33 @@ impl ListedSet {
         let (first, corner) = self.input(&files.inputs[0])?;
         let (second, _) = self.input(&files.inputs[1])?;
         self.last = Some((files.inputs[1].clone(), Arc::clone(&second)));
+        if !first.is_like(&second) {
+            let size = |frame: &Frame| format!("{}x{}", frame.width(), frame.height());
+            let (found, expected) = (size(&second), format!("{} as the first frame", size(&first)));
+            return Err(EvalError::layout(&files.inputs[1], found, expected));
+        }
         let parts = files.truths.len() + 1;
         let truths = files.truths.iter().enumerate().map(|(i, path)| {
             Ok(Truth {
                 t: (i + 1) as f32 / parts as f32,
                 stem: folders::stem(path),
                 number: None,
-                frame: Arc::new(read_image(path)?),
+                frame: Arc::new(fitting(read_image(path)?, &first, path)?),
             })
         });
         let truths = truths.collect::<Result<Vec<_>, EvalError>>()?;
         Ok(Case { name: files.name.clone(), inputs: [first, second], truths, corner })
     }
+}
+
+/// The true frame, unless it is larger than the inputs (which may be padded).
+fn fitting(truth: Frame, input: &Frame, path: &Path) -> Result<Frame, EvalError> {
+    let (w, h) = (truth.width(), truth.height());
+    if w <= input.width() && h <= input.height() {
+        return Ok(truth);
+    }
+    let expected = format!("{}x{} as the inputs", input.width(), input.height());
+    Err(EvalError::layout(path, format!("{w}x{h}"), expected))
 }
 
 /// The padded image, and where in it the image lies.

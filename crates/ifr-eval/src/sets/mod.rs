@@ -37,7 +37,8 @@ pub trait Set: Send {
     /// How many cases there are, where that is known before they are read.
     fn count(&self) -> Option<usize>;
 
-    /// What people should know of the set before they believe a figure: files that are missing, …
+    /// What people should know of the set before they believe a figure: files that are missing, …; more may come up while it
+    /// is read.
     fn notices(&self) -> &[String];
 
     /// The next case; `None` at the end. After an error the next call goes on behind the case that could not be read.

@@ -124,7 +124,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     for set in &mut sets {
         let display = Display::new(args.json, set.as_ref(), methods.len(), args.limit);
         let done = evaluate(set.as_mut(), &mut methods, &options, &mut |p| display.update(p, &stop));
-        display.done();
+        display.done(set.as_ref());
         match done {
             Ok(done) => reports.extend(done),
             Err(e) => broken = Some(e),

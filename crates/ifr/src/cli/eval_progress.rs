@@ -19,6 +19,8 @@ pub(crate) struct Display {
     bar: ProgressBar,
     start: Instant,
     last: Cell<Option<Instant>>,
+    /// Notices told at the start.
+    told: usize,
 }
 
 impl Display {
@@ -39,7 +41,8 @@ impl Display {
             bar.set_style(style);
         }
         bar.set_message(set.name().to_owned());
-        let display = Self { json, bar, start: Instant::now(), last: Cell::new(None) };
+        let display =
+            Self { json, bar, start: Instant::now(), last: Cell::new(None), told: set.notices().len() };
         if json {
             display.line(&json!({
                 "event": "set",
@@ -79,8 +82,12 @@ impl Display {
         if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    pub(crate) fn done(&self) {
+    /// Ends the display, and tells what came up on the way.
+    pub(crate) fn done(&self, set: &dyn Set) {
         self.bar.finish_and_clear();
+        for notice in set.notices().iter().skip(self.told).filter(|_| !self.json) {
+            eprintln!("notice: {notice}");
+        }
     }
 
     /// A closed pipe is no reason to stop measuring.
