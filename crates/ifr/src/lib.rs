@@ -21,7 +21,7 @@
 //! A whole file, sound and subtitles included: see [`job`].
 //!
 //! The rooms behind it: [`frame`] (frames, exact time, colour), [`flow`] (optical flow, the embedded default),
-//! [`net`] (the networks), [`timeline`] (which frames, when), [`video`] (files in and out).
+//! [`net`] (the networks), [`eval`] (how good the frames are), [`timeline`] (which frames, when), [`video`] (files in and out).
 
 pub mod job;
 
@@ -33,6 +33,7 @@ pub use device::{Device, DeviceError};
 pub use interpolator::{Interpolator, InterpolatorError};
 pub use model::{Model, ModelError};
 
+pub use ifr_eval as eval;
 pub use ifr_flow as flow;
 pub use ifr_frame as frame;
 pub use ifr_net as net;

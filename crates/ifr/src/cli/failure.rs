@@ -29,6 +29,11 @@ impl Failure {
         Self { code: 4, message: message.to_string(), told: false }
     }
 
+    /// Stopped by the user.
+    pub(crate) fn interrupted(message: impl Display) -> Self {
+        Self { code: 130, message: message.to_string(), told: false }
+    }
+
     /// Something that should not happen.
     pub(crate) fn internal(message: impl Display) -> Self {
         Self { code: 1, message: message.to_string(), told: false }

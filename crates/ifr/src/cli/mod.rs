@@ -3,6 +3,8 @@
 #[cfg(feature = "video")]
 mod demo;
 mod doctor;
+mod eval;
+mod eval_progress;
 mod failure;
 mod flow;
 mod info;
@@ -44,6 +46,7 @@ enum Command {
     Interpolate(Box<interpolate::Args>),
     Flow(flow::Args),
     Info(info::Args),
+    Eval(Box<eval::Args>),
     #[cfg(feature = "video")]
     Demo(demo::Args),
     Doctor(doctor::Args),
@@ -57,6 +60,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Interpolate(args) => interpolate::run(&args),
         Command::Flow(args) => flow::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Eval(args) => eval::run(&args),
         #[cfg(feature = "video")]
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -24,7 +24,7 @@ pub(crate) struct ModelArgs {
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
-fn scale(text: &str) -> Result<Ratio, String> {
+pub(crate) fn scale(text: &str) -> Result<Ratio, String> {
     match text.parse::<Ratio>() {
         Ok(ratio) if (0.25..=1.0).contains(&ratio.value()) => Ok(ratio),
         _ => Err(format!("found '{text}', expected a number from 0.25 to 1")),
@@ -34,7 +34,7 @@ fn scale(text: &str) -> Result<Ratio, String> {
 /// The most threads taken: above any machine's processors, below what brings one down.
 const MOST_THREADS: usize = 1024;
 
-fn threads(text: &str) -> Result<NonZeroUsize, String> {
+pub(crate) fn threads(text: &str) -> Result<NonZeroUsize, String> {
     match text.parse::<NonZeroUsize>() {
         Ok(n) if n.get() <= MOST_THREADS => Ok(n),
         _ => Err(format!("found '{text}', expected a number from 1 to {MOST_THREADS}")),
