@@ -26,7 +26,6 @@ pub struct FlowOptions {
 /// over an area, the motion fades to one that varies slowly: what cannot be made is soft rather than torn.
 pub struct FlowInterpolator {
     options: FlowOptions,
-    params: Params,
     level: Level,
     /// The second frame of the last pair, which is usually the first of the next.
     last: Option<(Arc<Frame>, Arc<Picture>)>,
@@ -48,8 +47,7 @@ impl FlowInterpolator {
     /// An interpolator with all options.
     #[must_use]
     pub fn with_options(options: FlowOptions) -> Self {
-        let params = options.quality.params();
-        Self { options, params, level: Level::best(), last: None }
+        Self { options, level: Level::best(), last: None }
     }
 
     fn picture(&self, frame: &Arc<Frame>) -> Arc<Picture> {
@@ -81,20 +79,22 @@ impl Interpolate for FlowInterpolator {
         second: &Arc<Frame>,
     ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
         InterpolateError::check_pair(first, second)?;
-        let (level, params) = (self.level, &self.params);
+        let level = self.level;
+        let params = self.options.quality.params().sized(first.width(), first.height());
         let (pictures, flows) = on(self.options.pool.as_ref(), || {
             let (a, b) = rayon::join(|| self.picture(first), || self.picture(second));
-            let flows = Both::new(level, [&a.luma, &b.luma], params);
+            let flows = Both::new(level, [&a.luma, &b.luma], &params);
             ([a, b], flows)
         });
         self.last = Some((second.clone(), pictures[1].clone()));
-        Ok(Box::new(FlowPair { interpolator: self, like: first.clone(), pictures, flows }))
+        Ok(Box::new(FlowPair { interpolator: self, params, like: first.clone(), pictures, flows }))
     }
 }
 
 /// A pair whose flows are known.
 struct FlowPair<'a> {
     interpolator: &'a FlowInterpolator,
+    params: Params,
     like: Arc<Frame>,
     pictures: [Arc<Picture>; 2],
     flows: Both,
@@ -103,10 +103,10 @@ struct FlowPair<'a> {
 impl Pair for FlowPair<'_> {
     fn at(&mut self, t: f32) -> Result<Frame, InterpolateError> {
         InterpolateError::check_timestep(t)?;
-        let FlowInterpolator { options, params, level, .. } = self.interpolator;
+        let FlowInterpolator { options, level, .. } = self.interpolator;
         let [first, second] = self.pictures.each_ref().map(|p| &**p);
         on(options.pool.as_ref(), || {
-            let candidates = self.flows.candidates(*level, [&first.luma, &second.luma], params, t);
+            let candidates = self.flows.candidates(*level, [&first.luma, &second.luma], &self.params, t);
             render(*level, &self.like, [first, second], t, &candidates)
         })
         .map_err(|e| InterpolateError::Engine(Box::new(e)))

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::field::FlowField;
 use crate::kernels::Level;
-use crate::kernels::patch::{Found, SIDE, Search, search, spread};
+use crate::kernels::patch::{Found, SIDE, Search, reconsider, search, spread};
 use crate::plane::BLOCK;
 
 /// Counts of the patch search.
@@ -17,6 +17,10 @@ pub(crate) struct SearchParams {
     /// Rounds in which every patch also tries what its neighbours found.
     pub(crate) rounds: usize,
 }
+
+/// Distance (of both coordinates together) in samples within which displacements are as good as one: from less than half a
+/// sample away Gauss-Newton gets there by itself.
+const NEAR: f32 = 0.5;
 
 /// Positions of patches along a side of `size` samples: every `step`, the last one flush with the end.
 fn positions(size: usize, step: usize) -> Vec<usize> {
@@ -36,22 +40,27 @@ pub(crate) fn improve(level: Level, job: Search<'_>, params: SearchParams, field
     let start = &*field;
     found.par_chunks_mut(n).zip(&ys).for_each(|(row, &y)| {
         for (f, &x) in row.iter_mut().zip(&xs) {
-            *f = search(level, job, x, y, &[start.at(x + SIDE / 2, y + SIDE / 2)]);
+            *f = search(level, job, x, y, start.at(x + SIDE / 2, y + SIDE / 2));
         }
     });
     // Neighbours' results of the round before, not of this one: no patch waits for another.
+    let mut earlier: Option<Vec<Found>> = None;
     for _ in 0..params.rounds {
         let before = found.clone();
         found.par_chunks_mut(n).enumerate().for_each(|(j, row)| {
             for (i, f) in row.iter_mut().enumerate() {
                 let k = j * n + i;
-                let mut starts = [[f.u, f.v]; 5];
-                let mut count = 1;
+                let mut others = [[0.0; 2]; 4];
+                let mut count = 0;
                 let mut offer = |at: usize| {
+                    // What has been tried in an earlier round cannot be better now.
+                    if earlier.as_ref().is_some_and(|e| e[at] == before[at]) {
+                        return;
+                    }
                     let other = [before[at].u, before[at].v];
-                    // Less than half a pixel away Gauss-Newton would have got there by itself.
-                    if (other[0] - f.u).abs() + (other[1] - f.v).abs() > 0.5 {
-                        starts[count] = other;
+                    let near = |a: [f32; 2]| (other[0] - a[0]).abs() + (other[1] - a[1]).abs() <= NEAR;
+                    if !near([f.u, f.v]) && !others[..count].iter().any(|o| near(*o)) {
+                        others[count] = other;
                         count += 1;
                     }
                 };
@@ -67,11 +76,12 @@ pub(crate) fn improve(level: Level, job: Search<'_>, params: SearchParams, field
                 if j + 1 < ys.len() {
                     offer(k + n);
                 }
-                if count > 1 {
-                    *f = search(level, job, xs[i], ys[j], &starts[..count]);
+                if count > 0 {
+                    *f = reconsider(level, job, xs[i], ys[j], *f, &others[..count]);
                 }
             }
         });
+        earlier = Some(before);
     }
     let (u, v) = field.channels_mut();
     u.par_chunks_mut(w * BLOCK).zip(v.par_chunks_mut(w * BLOCK)).enumerate().for_each(|(block, (u, v))| {

@@ -10,6 +10,9 @@ pub(crate) const SIDE: usize = 8;
 /// Samples of a patch.
 const AREA: f32 = (SIDE * SIDE) as f32;
 
+/// Square of a step in samples that is not worth another: the refinement that follows goes further.
+const STILL: f32 = 1e-3;
+
 /// One row of a patch.
 type Lane = [f32; SIDE];
 
@@ -33,10 +36,14 @@ pub(crate) struct Found {
 }
 
 versions! {
-    /// Searches the patch with its top left sample at (`x`, `y`): of the displacements in `starts` the one with the least
-    /// cost is improved by Gauss-Newton steps. `starts` must not be empty. The first of several is what such steps led to
-    /// before: it is not improved again.
-    fn search = search_body(job: Search<'_>, x: usize, y: usize, starts: &[[f32; 2]]) -> Found
+    /// Searches the patch with its top left sample at (`x`, `y`) by Gauss-Newton steps from the displacement `start`.
+    fn search = search_body(job: Search<'_>, x: usize, y: usize, start: [f32; 2]) -> Found
+}
+
+versions! {
+    /// The better of `found`, what a search of the patch at (`x`, `y`) led to, and what a search from the best of the
+    /// displacements `others` leads to. `found` is not improved again.
+    fn reconsider = reconsider_body(job: Search<'_>, x: usize, y: usize, found: Found, others: &[[f32; 2]]) -> Found
 }
 
 versions! {
@@ -88,34 +95,42 @@ fn weights(fx: f32, fy: f32) -> [f32; 4] {
     [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy]
 }
 
-/// Samples and central differences of a patch.
-struct Template {
-    value: [Lane; SIDE],
-    dx: [Lane; SIDE],
-    dy: [Lane; SIDE],
-}
+/// A patch, or one quantity of it: its rows.
+type Patch = [Lane; SIDE];
 
+/// Samples of the patch at (`x`, `y`).
 #[inline(always)]
-fn template(plane: &Plane, x: usize, y: usize) -> Template {
+fn values(plane: &Plane, x: usize, y: usize) -> Patch {
     let (stride, data) = (plane.stride(), plane.data());
     let start = (y + PAD) * stride + x + PAD;
-    let mut t = Template { value: [[0.0; SIDE]; SIDE], dx: [[0.0; SIDE]; SIDE], dy: [[0.0; SIDE]; SIDE] };
+    let mut out = [[0.0; SIDE]; SIDE];
+    for (r, out) in out.iter_mut().enumerate() {
+        *out = *data[start + r * stride..].first_chunk().expect("patches start inside the plane");
+    }
+    out
+}
+
+/// Central differences of the patch at (`x`, `y`), to the right and downwards.
+#[inline(always)]
+fn gradients(plane: &Plane, x: usize, y: usize) -> [Patch; 2] {
+    let (stride, data) = (plane.stride(), plane.data());
+    let start = (y + PAD) * stride + x + PAD;
+    let [mut dx, mut dy] = [[[0.0; SIDE]; SIDE]; 2];
     for r in 0..SIDE {
         let i = start + r * stride;
         let row: &[f32; SIDE + 2] = data[i - 1..].first_chunk().expect("patches start inside the plane");
         let (above, below) = (nine(data, i - stride), nine(data, i + stride));
         for c in 0..SIDE {
-            t.value[r][c] = row[c + 1];
-            t.dx[r][c] = 0.5 * (row[c + 2] - row[c]);
-            t.dy[r][c] = 0.5 * (below[c] - above[c]);
+            dx[r][c] = 0.5 * (row[c + 2] - row[c]);
+            dy[r][c] = 0.5 * (below[c] - above[c]);
         }
     }
-    t
+    [dx, dy]
 }
 
 /// Cost of a displacement alone.
 #[inline(always)]
-fn cost(t: &Template, plane: &Plane, x: f32, y: f32) -> f32 {
+fn cost(t: &Patch, plane: &Plane, x: f32, y: f32) -> f32 {
     let (start, fx, fy) = locate(plane, x, y);
     let w = weights(fx, fy);
     let (mut sum, mut square) = ([0.0; SIDE], [0.0; SIDE]);
@@ -124,7 +139,7 @@ fn cost(t: &Template, plane: &Plane, x: f32, y: f32) -> f32 {
         let below = nine(plane.data(), start + (r + 1) * plane.stride());
         let s = bilinear(above, below, &w);
         for c in 0..SIDE {
-            let d = s[c] - t.value[r][c];
+            let d = s[c] - t[r][c];
             sum[c] += d;
             square[c] += d * d;
         }
@@ -134,9 +149,9 @@ fn cost(t: &Template, plane: &Plane, x: f32, y: f32) -> f32 {
     total(square) - s * s / AREA
 }
 
-/// Cost of a displacement and the right-hand side of its Gauss-Newton step.
+/// Cost of a displacement, the sum of the differences, and their products with the gradients.
 #[inline(always)]
-fn residual(t: &Template, mean_dx: f32, mean_dy: f32, plane: &Plane, x: f32, y: f32) -> (f32, f32, f32) {
+fn residual(t: &Patch, [dx, dy]: &[Patch; 2], plane: &Plane, x: f32, y: f32) -> (f32, f32, f32, f32) {
     let (start, fx, fy) = locate(plane, x, y);
     let w = weights(fx, fy);
     let (mut sum, mut square, mut bx, mut by) = ([0.0; SIDE], [0.0; SIDE], [0.0; SIDE], [0.0; SIDE]);
@@ -145,43 +160,55 @@ fn residual(t: &Template, mean_dx: f32, mean_dy: f32, plane: &Plane, x: f32, y: 
         let below = nine(plane.data(), start + (r + 1) * plane.stride());
         let s = bilinear(above, below, &w);
         for c in 0..SIDE {
-            let d = s[c] - t.value[r][c];
+            let d = s[c] - t[r][c];
             sum[c] += d;
             square[c] += d * d;
-            bx[c] += d * t.dx[r][c];
-            by[c] += d * t.dy[r][c];
+            bx[c] += d * dx[r][c];
+            by[c] += d * dy[r][c];
         }
         above = below;
     }
     let s = total(sum);
-    (total(square) - s * s / AREA, total(bx) - s * mean_dx, total(by) - s * mean_dy)
+    (total(square) - s * s / AREA, s, total(bx), total(by))
 }
 
 #[inline(always)]
-fn search_body(job: Search<'_>, x: usize, y: usize, starts: &[[f32; 2]]) -> Found {
-    let t = template(job.from, x, y);
+fn search_body(job: Search<'_>, x: usize, y: usize, start: [f32; 2]) -> Found {
+    descend(job, x, y, &values(job.from, x, y), start)
+}
+
+#[inline(always)]
+fn reconsider_body(job: Search<'_>, x: usize, y: usize, found: Found, others: &[[f32; 2]]) -> Found {
+    let t = values(job.from, x, y);
     let (px, py) = (x as f32, y as f32);
-    let mut best = Found { u: starts[0][0], v: starts[0][1], cost: f32::INFINITY };
-    if starts.len() > 1 {
-        let mut stay = true;
-        for (i, s) in starts.iter().enumerate() {
-            let c = cost(&t, job.to, px + s[0], py + s[1]);
-            if c < best.cost {
-                best = Found { u: s[0], v: s[1], cost: c };
-                stay = i == 0;
-            }
+    let mut best = found.cost;
+    let mut start = None;
+    for s in others {
+        let c = cost(&t, job.to, px + s[0], py + s[1]);
+        if c < best {
+            best = c;
+            start = Some(*s);
         }
-        if stay {
-            return best;
-        }
-        best.cost = f32::INFINITY; // measured again, with its step, below
     }
+    // No closure here: it would be compiled for the baseline.
+    match start {
+        Some(s) => descend(job, x, y, &t, s),
+        None => found,
+    }
+}
+
+/// Gauss-Newton steps of the patch `t` at (`x`, `y`) from the displacement `start`.
+#[inline(always)]
+fn descend(job: Search<'_>, x: usize, y: usize, t: &Patch, [u, v]: [f32; 2]) -> Found {
+    let (px, py) = (x as f32, y as f32);
+    let mut best = Found { u, v, cost: f32::INFINITY };
+    let g = gradients(job.from, x, y);
     // Structure tensor of the patch, free of the mean gradient: brightness changes of the whole patch do not move it.
     let (mut xx, mut xy, mut yy, mut sx, mut sy) =
         ([0.0; SIDE], [0.0; SIDE], [0.0; SIDE], [0.0; SIDE], [0.0; SIDE]);
     for r in 0..SIDE {
         for c in 0..SIDE {
-            let (dx, dy) = (t.dx[r][c], t.dy[r][c]);
+            let (dx, dy) = (g[0][r][c], g[1][r][c]);
             xx[c] += dx * dx;
             xy[c] += dx * dy;
             yy[c] += dy * dy;
@@ -201,17 +228,18 @@ fn search_body(job: Search<'_>, x: usize, y: usize, starts: &[[f32; 2]]) -> Foun
     let start = best;
     let (mut u, mut v) = (start.u, start.v);
     for _ in 0..job.steps {
-        let (c, bx, by) = residual(&t, mean_dx, mean_dy, job.to, px + u, py + v);
+        let (c, s, bx, by) = residual(t, &g, job.to, px + u, py + v);
         if c >= best.cost {
             break;
         }
         best = Found { u, v, cost: c };
+        let (bx, by) = (bx - s * mean_dx, by - s * mean_dy);
         let (du, dv) = (ixx * bx + ixy * by, ixy * bx + iyy * by);
         u -= du;
         v -= dv;
         // A patch that left the place it started from by more than its side follows something else.
         let (ou, ov) = (u - start.u, v - start.v);
-        if du * du + dv * dv < 1e-4 || ou * ou + ov * ov > AREA {
+        if du * du + dv * dv < STILL || ou * ou + ov * ov > AREA {
             break;
         }
     }
