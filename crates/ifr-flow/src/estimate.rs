@@ -14,6 +14,8 @@ pub(crate) struct FlowParams {
     /// Level of the pyramid (0: full size) the estimation ends on.
     pub(crate) finest: usize,
     pub(crate) search: SearchParams,
+    /// Distance between patches, in place of `search.step`, on the level the estimation ends on.
+    pub(crate) last_step: usize,
     pub(crate) terms: Terms,
 }
 
@@ -45,14 +47,17 @@ impl Pyramid {
 /// Flow from `a` to `b` (of one size) on the level `params.finest`, in pixels of that level.
 pub(crate) fn estimate(level: Level, a: &Pyramid, b: &Pyramid, params: &FlowParams) -> FlowField {
     let mut field = FlowField::default();
-    for l in (a.level(params.finest)..a.levels.len()).rev() {
+    let last = a.level(params.finest);
+    for l in (last..a.levels.len()).rev() {
         let (from, to) = (&a.levels[l], &b.levels[l]);
         field = if field.width() == 0 {
             FlowField::new(from.width(), from.height())
         } else {
             field.double(from.width(), from.height())
         };
-        improve(level, Search { from, to, steps: params.search.steps }, params.search, &mut field);
+        let step = if l == last { params.last_step } else { params.search.step };
+        let search = SearchParams { step, ..params.search };
+        improve(level, Search { from, to, steps: search.steps }, search, &mut field);
         refine_field(level, [from, to], 0.0, &params.terms, &[], &mut field);
     }
     field

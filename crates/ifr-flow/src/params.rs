@@ -58,6 +58,7 @@ impl Quality {
                 flow: FlowParams {
                     finest: 0,
                     search: SearchParams { step: 5, steps: 6, rounds: 2 },
+                    last_step: 6,
                     terms: TERMS,
                 },
                 project: 1,
@@ -67,6 +68,7 @@ impl Quality {
                 flow: FlowParams {
                     finest: 2,
                     search: SearchParams { step: 4, steps: 6, rounds: 1 },
+                    last_step: 4,
                     terms: Terms { sweeps: 3, ..TERMS },
                 },
                 project: 2,

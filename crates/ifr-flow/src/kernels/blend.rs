@@ -6,8 +6,9 @@ use crate::plane::Plane;
 
 /// Most candidate motions of a pixel.
 pub(crate) const MOST: usize = 8;
-/// Samples by which candidates may differ in a [`CHUNK`] and still count as one.
-const SAME: f32 = 3.0;
+/// Samples by which candidates may differ in a [`CHUNK`] and still count as one. One sample gains 0.02 dB and costs a sixth
+/// of the time where motions contradict each other.
+const SAME: f32 = 4.0;
 
 /// A candidate that weighs less than this part of the heaviest one everywhere in a chunk is left out.
 const SLIGHT: f32 = 0.08;
