@@ -33,6 +33,14 @@ pub enum CpuError {
     /// An output that depends on a timestep before [`Engine::at`](crate::Engine::at).
     #[error("the output has not been computed: call Engine::at first")]
     NotRun,
+    /// A map beyond what positions in a plane can tell apart.
+    #[error("a map of {width}x{height} cannot be warped: use a smaller size or scale")]
+    Extent {
+        /// Its width in pixels.
+        width: usize,
+        /// Its height in pixels.
+        height: usize,
+    },
     /// More memory than there is.
     #[error("{bytes} bytes for the network's maps are not to be had: use a smaller size or scale")]
     Memory {

@@ -19,8 +19,13 @@ impl Buffer {
     /// At least `len` zeros.
     pub(crate) fn new(len: usize) -> Result<Self, CpuError> {
         let count = len.div_ceil(LANES);
+        let bytes = count.saturating_mul(size_of::<Line>());
+        // Systems promise more memory than they have: asking is not enough.
+        if available().is_some_and(|free| bytes > free) {
+            return Err(CpuError::Memory { bytes });
+        }
         let mut lines = Vec::new();
-        lines.try_reserve_exact(count).map_err(|_| CpuError::Memory { bytes: count * size_of::<Line>() })?;
+        lines.try_reserve_exact(count).map_err(|_| CpuError::Memory { bytes })?;
         advise(&mut lines);
         lines.resize(count, Line([0.0; LANES]));
         Ok(Self { lines })
@@ -34,6 +39,23 @@ impl Buffer {
     pub(crate) fn memory(&mut self) -> Memory {
         Memory { base: self.lines.as_mut_ptr().cast(), len: self.len() }
     }
+}
+
+/// Bytes that can be had without driving anything out, by the kernel's estimate and the limits of the control group.
+#[cfg(target_os = "linux")]
+fn available() -> Option<usize> {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let number = |path: &str| read(path)?.trim().parse::<usize>().ok();
+    let info = read("/proc/meminfo")?;
+    let line = info.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
+    let free = line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()?.saturating_mul(1024);
+    let group = number("/sys/fs/cgroup/memory.max").zip(number("/sys/fs/cgroup/memory.current"));
+    Some(group.map_or(free, |(most, used)| free.min(most.saturating_sub(used))))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn available() -> Option<usize> {
+    None
 }
 
 /// Asks for large pages: a tile of a convolution reads a few rows of dozens of planes, each on a page of its own.

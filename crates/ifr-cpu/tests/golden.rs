@@ -39,7 +39,11 @@ fn check(net: IfrNet) {
             println!("{net} {key} {level}: pred {error:.2e}");
             assert!(error < 2e-4, "{net} {key} {level}: pred is off by {error}");
             for (decoder, found) in DECODERS.iter().zip(&found[1..]) {
-                let Ok(expected) = store.read(&format!("{key}.{decoder}")) else { continue };
+                // Raw decoder outputs were recorded at t 0.5 and full scale.
+                if key != "t0.5" {
+                    continue;
+                }
+                let expected = store.read(&format!("{key}.{decoder}")).unwrap();
                 let squares: f64 = expected.iter().map(|&v| f64::from(v).powi(2)).sum();
                 let rms = (squares / expected.len() as f64).sqrt() as f32;
                 let error = worst(found.data(), &expected) / rms;

@@ -33,10 +33,8 @@ impl Parameters {
         if let Some((name, _)) = bad.first() {
             let count: usize = bad.iter().map(|(_, n)| n).sum();
             tracing::warn!(
-                network = graph.name(),
-                count,
-                first = name,
-                "weights that are not finite numbers"
+                "{}: {count} weights are not finite numbers, the first in {name}; expect broken pictures",
+                store.origin()
             );
         }
         Ok(parameters)

@@ -62,13 +62,6 @@ impl Model {
         let network = ifr_net::recognise(&store)?;
         // All scales of a network have the same parameters.
         let parameters = Parameters::read(&network.graph(Ratio::ONE)?, &store)?;
-        let broken: usize = parameters.non_finite().iter().map(|(_, n)| n).sum();
-        if broken > 0 {
-            tracing::warn!(
-                "{}: {broken} weights are not finite numbers; expect broken pictures",
-                store.origin()
-            );
-        }
         let (metadata, origin) = (store.metadata().clone(), store.origin().to_owned());
         Ok(Self { kind: Kind::Net(Arc::new(NetModel { network, parameters, metadata, origin })) })
     }

@@ -19,8 +19,14 @@ pub(crate) struct Samples {
 impl Samples {
     pub(crate) fn new(layout: Layout) -> Self {
         assert!(layout.pad > 0, "neighbours beyond the edge are read, with weight zero");
-        assert!(i32::try_from(layout.plane()).is_ok(), "positions in 31 bits");
+        assert!(Self::can_take(layout), "positions in 31 bits, sides that f32 holds exactly");
         Self { layout, at: [0; CHUNK], weights: [[0.0; CHUNK]; 4] }
+    }
+
+    /// Whether a map is small enough: positions are i32, and coordinates f32, which holds whole numbers to 2^24 exactly.
+    pub(crate) fn can_take(layout: Layout) -> bool {
+        let exact = 1 << 24;
+        layout.width <= exact && layout.height <= exact && i32::try_from(layout.plane()).is_ok()
     }
 
     /// Floats that [`sample`] needs of a plane from its first value on.

@@ -12,12 +12,13 @@ use ifr_net::{Graph, Phase, TensorId};
 
 use crate::error::CpuError;
 use crate::kernels::arithmetic::Act;
+use crate::kernels::warp::Samples;
 use crate::layout::Layout;
 use kernel::Kernel;
 pub(crate) use lower::acts;
 use lower::{Lowering, Slot};
 use place::{Life, place};
-use step::{Address, Step};
+use step::{Address, Step, Work};
 
 /// A whole tensor in the buffer.
 #[derive(Clone, Debug)]
@@ -59,6 +60,10 @@ impl Plan {
         lowering.phase(Phase::Instant);
         let Lowering { mut steps, slots, tensors, .. } = lowering;
 
+        let too_large = |s: &&Step| matches!(s.work, Work::Warp { .. }) && !Samples::can_take(s.layout);
+        if let Some(step) = steps.iter().find(too_large) {
+            return Err(CpuError::Extent { width: step.layout.width, height: step.layout.height });
+        }
         let slot_of = |id: &TensorId| tensors[id.index()];
         let lives = lives(graph, &mut steps, &slots, pair_steps, &slot_of);
         let (starts, len) = place(&lives);

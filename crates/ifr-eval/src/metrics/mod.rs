@@ -82,11 +82,13 @@ pub enum MetricError {
         /// Size of the truth, `WIDTHxHEIGHT`.
         truth: String,
     },
-    /// They are too small for SSIM's window.
-    #[error("pictures of {size} are too small to be scored: both sides must be at least {MIN_SIDE} pixels")]
+    /// They are too small for the metric's window or network.
+    #[error("pictures of {size} are too small to be scored: both sides must be at least {least} pixels")]
     Small {
         /// Size of both, `WIDTHxHEIGHT`.
         size: String,
+        /// The least side in pixels.
+        least: usize,
     },
 }
 
@@ -117,7 +119,7 @@ pub(crate) fn check(output: &RgbImage, truth: &RgbImage, least: usize) -> Result
         return Err(MetricError::Size { output: words(output), truth: words(truth) });
     }
     if output.width().min(output.height()) < least {
-        return Err(MetricError::Small { size: words(output) });
+        return Err(MetricError::Small { size: words(output), least });
     }
     Ok(())
 }

@@ -242,7 +242,7 @@ impl Set for Clips {
                 Ok(None) => self.close(),
                 Err(e) => {
                     // What follows a broken frame is not trusted.
-                    self.open = None;
+                    self.close();
                     return Some(Err(e));
                 }
             }

@@ -229,6 +229,12 @@ impl Builder {
         if self.graph.outputs.is_empty() {
             self.fail("output", "the graph has none");
         }
+        // A view of another builder could name a tensor that did not exist yet: engines rely on nothing reading ahead.
+        let ahead = |node: &&Node| node.op.views().iter().any(|v| v.tensor.index() >= node.output.index());
+        if let Some(output) = self.graph.nodes.iter().find(ahead).map(|node| node.output) {
+            let name = self.graph.tensors.get(output.index()).map_or_else(String::new, |t| t.name.clone());
+            self.fail(&name, "it reads a tensor that is not written before it");
+        }
         let mut multiple = 1_u32;
         for info in &self.graph.tensors {
             if let Extent::Map(ratio) = info.extent {

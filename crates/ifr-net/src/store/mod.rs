@@ -34,7 +34,13 @@ impl ParameterStore {
         let path = path.as_ref();
         let origin = path.display().to_string();
         let failed = |source| StoreError::Io { origin: origin.clone(), source };
-        let file = File::open(path).map_err(failed)?;
+        // Looked at before it is opened: opening a pipe waits for its other end.
+        let regular = std::fs::metadata(path).map_err(failed)?.is_file();
+        let file = if regular {
+            File::open(path).map_err(failed)?
+        } else {
+            return Err(StoreError::malformed(&origin, "not a regular file"));
+        };
         if !file.metadata().map_err(failed)?.is_file() {
             return Err(StoreError::malformed(&origin, "not a regular file"));
         }

@@ -17,7 +17,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WxH", default_value = "448x256", value_parser = size)]
     size: (usize, usize),
     /// Working scale, 0.25 to 1.
-    #[arg(long, value_name = "S", default_value_t = Ratio::ONE)]
+    #[arg(long, value_name = "S", default_value_t = Ratio::ONE, value_parser = super::model::scale)]
     scale: Ratio,
     /// As JSON.
     #[arg(long)]
@@ -70,7 +70,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         });
         writeln!(out, "{value}")
     } else {
-        let lines: String = metadata.iter().flatten().map(|(k, v)| format!("\n{k}: {v}")).collect();
+        // Other people's words, on our terminal: control characters are spelled out.
+        let lines: String = metadata
+            .iter()
+            .flatten()
+            .map(|(k, v)| format!("\n{}: {}", k.escape_debug(), v.escape_debug()))
+            .collect();
         writeln!(out, "{cost}{lines}")
     };
     written.map_err(Failure::output)

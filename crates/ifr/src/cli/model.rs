@@ -24,10 +24,22 @@ pub(crate) struct ModelArgs {
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
+/// Working scales: those for which frames are padded to a multiple of no more than 64 pixels.
+const SCALES: [(u32, u32); 8] = [(1, 4), (1, 3), (2, 5), (1, 2), (2, 3), (3, 4), (4, 5), (1, 1)];
+
+/// The working scale that a number means: the nearest of [`SCALES`], if it is near.
 pub(crate) fn scale(text: &str) -> Result<Ratio, String> {
-    match text.parse::<Ratio>() {
-        Ok(ratio) if (0.25..=1.0).contains(&ratio.value()) => Ok(ratio),
-        _ => Err(format!("found '{text}', expected a number from 0.25 to 1")),
+    let value = |(num, den): (u32, u32)| f64::from(num) / f64::from(den);
+    let wanted = match text.split_once('/') {
+        Some((num, den)) => {
+            num.parse().ok().zip(den.parse().ok()).filter(|p: &(u32, u32)| p.1 > 0).map(value)
+        }
+        None => text.parse::<f64>().ok(),
+    };
+    let near = |wanted: f64| SCALES.into_iter().find(|&s| (value(s) - wanted).abs() <= 0.01);
+    match wanted.and_then(near) {
+        Some((num, den)) => Ratio::new(num, den).map_err(|e| e.to_string()),
+        None => Err(format!("found '{text}', expected one of 0.25, 0.33, 0.4, 0.5, 0.67, 0.75, 0.8 and 1")),
     }
 }
 
