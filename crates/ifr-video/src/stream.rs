@@ -63,6 +63,8 @@ pub struct Summary {
     pub bytes: u64,
     /// The encoder that was used, e.g. `libx264`.
     pub encoder: String,
+    /// What people should be told that came up while writing.
+    pub notices: Vec<String>,
 }
 
 /// How to read a source.

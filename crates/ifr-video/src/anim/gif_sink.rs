@@ -217,6 +217,6 @@ impl Sink for GifSink {
             output.flush().map_err(|e| io_error("write", &self.path, e))?;
         }
         let bytes = self.path.metadata().map_or(0, |m| m.len());
-        Ok(Summary { frames: self.frames, bytes, encoder: "gif".to_owned() })
+        Ok(Summary { frames: self.frames, bytes, encoder: "gif".to_owned(), ..Summary::default() })
     }
 }

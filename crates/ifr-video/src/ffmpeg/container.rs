@@ -17,7 +17,8 @@ pub struct ContainerChoice {
     pub extension: String,
     /// The container by FFmpeg's name.
     pub muxer: String,
-    /// What people should be told: why it is not the input's container, which streams will be left out.
+    /// What people should be told: why it is not the input's container. Where the name of the output chose it, that
+    /// is nothing: the sink tells which streams are left out.
     pub notices: Vec<String>,
 }
 
@@ -53,10 +54,8 @@ pub fn container_for_encoder(
     if let Some(extension) = extension {
         let extension = extension.to_owned();
         return match muxer_of_extension(&extension) {
-            Some(muxer) => {
-                let notices = left_out(source, muxer);
-                ContainerChoice { extension, muxer: muxer.name(), notices }
-            }
+            // What it cannot hold, the sink tells.
+            Some(muxer) => ContainerChoice { extension, muxer: muxer.name(), notices: Vec::new() },
             None => {
                 let notice = format!("no container is known for '.{extension}': it will be Matroska");
                 ContainerChoice { extension, muxer: "matroska".to_owned(), notices: vec![notice] }
@@ -84,7 +83,8 @@ pub fn container_for_encoder(
         Some(m) => ContainerChoice { extension: extension.to_owned(), muxer: m.name(), notices },
         None => {
             let matroska = Muxer::by_name("matroska");
-            notices.extend(matroska.map(|m| left_out(source, m)).unwrap_or_default());
+            let lost = matroska.map(|m| left_out(source, m)).unwrap_or_default();
+            notices.extend(lost.iter().map(|s| format!("{s} is left out: matroska cannot hold it")));
             ContainerChoice { extension: "mkv".to_owned(), muxer: "matroska".to_owned(), notices }
         }
     }

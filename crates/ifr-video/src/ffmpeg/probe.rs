@@ -39,6 +39,14 @@ pub(super) fn choose_video(input: &Input, views: &[Option<StreamView>]) -> Optio
     input.best_video().and_then(candidate).or_else(|| (0..views.len()).find_map(candidate))
 }
 
+/// What a container says of itself.
+pub(super) struct Described {
+    pub(super) info: SourceInfo,
+    pub(super) streams: Streams,
+    /// The video stream's own duration, not the file's.
+    pub(super) stated: Option<Time>,
+}
+
 /// What the container says; the rest follows from the first frame.
 pub(super) fn describe(
     path: &Path,
@@ -46,10 +54,15 @@ pub(super) fn describe(
     view: &StreamView,
     container: String,
     bytes: Option<u64>,
-) -> Result<(SourceInfo, Streams), VideoError> {
+) -> Result<Described, VideoError> {
     let time_base = TimeBase::new(view.time_base.num.into(), view.time_base.den.into())?;
     let rate = nominal_rate(view.rates);
-    let stated = view.duration.and_then(|d| Time::from_pts(d, time_base));
+    // Matroska states durations of streams in tags; what libavformat gives then may be the whole file's.
+    let stated = if container.starts_with("matroska") {
+        duration_tag(&view.metadata)
+    } else {
+        view.duration.and_then(|d| Time::from_pts(d, time_base))
+    };
     let duration = stated.or_else(|| input.duration().map(|d| Time::new(d, 1_000_000)));
     let frames = u64::try_from(view.frames).ok().filter(|&n| n > 0).or_else(|| {
         let n = duration?.div_floor(rate?.period());
@@ -63,6 +76,7 @@ pub(super) fn describe(
         video_disposition: view.disposition,
         video_side_data: view.side_data.clone(),
         chapters,
+        start: None,
     };
     let aspect = [view.sample_aspect, view.params.sample_aspect()].into_iter().find(|a| a.is_positive());
     let video = VideoInfo {
@@ -89,10 +103,28 @@ pub(super) fn describe(
             bytes,
             streams: Arc::new(CopiedStreams::default()),
         };
-        Ok((info, streams))
+        Ok(Described { info, streams, stated })
     } else {
         Err(malformed(path, "a time base of zero", "a positive one"))
     }
+}
+
+/// The duration that Matroska's statistics state: `00:00:02.920000000`, under a key that may have a language.
+fn duration_tag(metadata: &[(String, String)]) -> Option<Time> {
+    let is_ours = |key: &str| {
+        let key = key.to_ascii_uppercase();
+        key == "DURATION" || key.starts_with("DURATION-")
+    };
+    let (_, text) = metadata.iter().find(|(k, _)| is_ours(k))?;
+    let mut parts = text.trim().splitn(3, ':');
+    let mut whole = || parts.next()?.parse::<i64>().ok().filter(|n| (0..1_000_000).contains(n));
+    let (hours, minutes) = (whole()?, whole()?);
+    let (seconds, fraction) = parts.next().map(|s| s.split_once('.').unwrap_or((s, "0")))?;
+    let seconds = seconds.parse::<i64>().ok().filter(|n| (0..60).contains(n))?;
+    let digits: String = fraction.chars().chain("000000".chars()).take(6).collect();
+    let micros = digits.parse::<i64>().ok().filter(|&n| n >= 0)?;
+    let time = Time::new((hours * 60 + minutes) * 60 + seconds, 1) + Time::new(micros, 1_000_000);
+    (time > Time::ZERO).then_some(time)
 }
 
 /// The lowest common rate, unless the average tells that the rate varies (or that fields were counted).

@@ -11,7 +11,7 @@ use super::encoder::{Encoder, Opened, rational};
 use super::fault::writing;
 use super::streams::{OtherStream, Streams};
 use super::text::TextConversion;
-use crate::{OutputOptions, Sink, SourceInfo, StreamPacket, Summary, VideoError};
+use crate::{OutputOptions, Rotation, Sink, SourceInfo, StreamPacket, Summary, VideoError};
 
 /// Metadata that speak of the file that was, not of the one that will be.
 const STALE: [&str; 6] =
@@ -27,9 +27,25 @@ pub(crate) struct FileSink {
     routes: Vec<Option<Route>>,
     sound: Option<SoundWriter>,
     stretch: (u32, u32),
+    /// Whether the muxer wants times that increase.
+    strict: bool,
     frames: u64,
     notices: Vec<String>,
+    /// Packets of other streams that the muxer would not take, and what it said of the first.
+    refused: u64,
+    refusal: String,
     full: bool,
+}
+
+/// The display matrix that changes nothing.
+const UPRIGHT: Rotation = Rotation([1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30]);
+
+fn stores_rotation(muxer: Muxer) -> bool {
+    match muxer.name().as_str() {
+        "mov" | "mp4" | "ipod" | "3gp" | "3g2" | "psp" | "ismv" | "f4v" => true,
+        "matroska" | "webm" => cfg!(ffmpeg_7_0),
+        _ => false,
+    }
 }
 
 /// Where the packets of one stream go.
@@ -39,6 +55,8 @@ struct Route {
     time_base: Rational,
     kind: Kind,
     how: How,
+    /// The decoding time of the packet before, as the output counts.
+    last: Option<i64>,
 }
 
 enum How {
@@ -157,6 +175,12 @@ impl FileSink {
         let metadata = if extras { fresh(&streams.video_metadata, attempt) } else { Vec::new() };
         let rate = options.rate.map(|r| Rational::new(r.num() as i32, r.den() as i32));
         let side_data = picture_side_data(options, streams);
+        if options.rotation.is_some_and(|r| r != UPRIGHT) && !stores_rotation(muxer) {
+            notices.push(format!(
+                "{} does not store rotation: name the output .mp4 or .mov to keep it",
+                muxer.name()
+            ));
+        }
         let disposition = if extras { streams.video_disposition } else { 0 };
         let aspect = rational(options.sample_aspect);
         let video = output
@@ -200,7 +224,7 @@ impl FileSink {
                 output.add_chapter(&stretched(chapter, options.stretch)).map_err(fault)?;
             }
         }
-        set_muxer_options(&mut left, muxer, &encoder);
+        set_muxer_options(&mut left, muxer, &encoder, streams);
         output.write_header(&mut left).map_err(|e| {
             Failure::Header(match e.errno() {
                 Some(_) if e != AvError::INVALID_ARGUMENT => writing(path, e),
@@ -227,8 +251,11 @@ impl FileSink {
             routes,
             sound,
             stretch: options.stretch,
+            strict: muxer.is_strict(),
             frames: 0,
             notices,
+            refused: 0,
+            refusal: String::new(),
             full: false,
         })
     }
@@ -248,6 +275,12 @@ impl FileSink {
 
     fn refuse_when_full(&self) -> Result<(), VideoError> {
         if self.full { Err(self.disk_full()) } else { Ok(()) }
+    }
+
+    fn told_of_refused(&self) -> Option<String> {
+        (self.refused > 0).then(|| {
+            format!("damaged packets beside the video were left out: {} ({})", self.refused, self.refusal)
+        })
     }
 
     fn close(&mut self) -> Result<(), VideoError> {
@@ -298,7 +331,8 @@ impl Route {
     ) -> Result<Added, AvError> {
         let name = format!("stream {} ({})", other.index, other.describe());
         let (kind, time_base) = (other.params.kind(), other.time_base);
-        let routed = |to, how, notice| Ok(Added::Routed(Self { to, time_base, kind, how }, notice));
+        let routed =
+            |to, how, notice| Ok(Added::Routed(Self { to, time_base, kind, how, last: None }, notice));
         if kind == Kind::Audio && stretch.0 != stretch.1 {
             return match AudioTrack::add(output, muxer, other, stretch) {
                 Ok((to, track, notice)) => routed(to, How::Stretch(Box::new(track)), notice),
@@ -403,7 +437,13 @@ fn is_own(key: &str) -> bool {
     key == "movie_timescale"
 }
 
-fn set_muxer_options(options: &mut Dict, muxer: Muxer, encoder: &Encoder) {
+fn set_muxer_options(options: &mut Dict, muxer: Muxer, encoder: &Encoder, streams: &Streams) {
+    // Sound may begin before zero (its encoder's priming): Matroska can tell that, and nothing has to be moved for it.
+    let from_zero = streams.start.is_none_or(|start| start >= Time::ZERO);
+    let key = "avoid_negative_ts";
+    if matches!(muxer.name().as_str(), "matroska" | "webm") && from_zero && options.get(key).is_none() {
+        options.set(key, "disabled");
+    }
     if matches!(muxer.name().as_str(), "mp4" | "mov" | "ipod" | "3gp" | "3g2") {
         // Start offsets are stored in the movie's time scale, milliseconds by default: not exact for most rates. The
         // track's own is doubled by the muxer until it is 10000 or more.
@@ -463,20 +503,35 @@ impl Sink for FileSink {
             }
             _ => packet.rescale(route.time_base, ticks),
         }
-        if let Err(e) = self.output.write(packet) {
-            let data = matches!(route.kind, Kind::Data | Kind::Subtitle);
-            if data && e.errno().is_none_or(|_| e == AvError::INVALID_ARGUMENT) {
-                // A damaged packet of a minor stream is no reason to lose the video.
-                tracing::warn!("a {} packet is left out: {e}", route.kind);
-                return Ok(());
+        if let Some(dts) = packet.dts().or(packet.pts()) {
+            // Muxers refuse times that go back; for sound most refuse those that stay, too.
+            let strict = self.strict && !matches!(route.kind, Kind::Data | Kind::Subtitle);
+            let least = route.last.map_or(i64::MIN, |last| last.saturating_add(i64::from(strict)));
+            if dts < least {
+                let pts = packet.pts().map_or(least, |pts| pts.max(least));
+                packet.set_times(Some(pts), Some(least), packet.duration());
             }
-            return Err(writing(&self.path, e));
+            route.last = Some(dts.max(least));
+        }
+        if let Err(e) = self.output.write(packet) {
+            let invalid = e == AvError::INVALID_DATA || e == AvError::INVALID_ARGUMENT;
+            if !invalid || self.output.written().errno.is_some() {
+                return Err(writing(&self.path, e));
+            }
+            // A damaged packet of another stream is no reason to lose the video.
+            if self.refused == 0 {
+                tracing::warn!("a packet of stream {stream} ({}) is left out: {e}", route.kind);
+                self.refusal = e.to_string();
+            }
+            self.refused += 1;
         }
         self.check_room()
     }
 
     fn notices(&self) -> Vec<String> {
-        self.notices.clone()
+        let mut notices = self.notices.clone();
+        notices.extend(self.told_of_refused());
+        notices
     }
 
     fn finish(mut self: Box<Self>) -> Result<Summary, VideoError> {
@@ -494,6 +549,7 @@ impl Sink for FileSink {
             let source = std::io::Error::from_raw_os_error(errno);
             return Err(VideoError::Io { action: "write", path: self.path.clone(), source });
         }
-        Ok(Summary { frames: self.frames, bytes: written.bytes, encoder: self.encoder.name.clone() })
+        let notices = self.told_of_refused().into_iter().collect();
+        Ok(Summary { frames: self.frames, bytes: written.bytes, encoder: self.encoder.name.clone(), notices })
     }
 }

@@ -12,7 +12,7 @@ use super::av::{
 use super::av::{Rational, SideData};
 use super::fault::{malformed, reading};
 use super::pixels;
-use super::probe::{check_file, choose_video, describe, fill, rotation};
+use super::probe::{Described, check_file, choose_video, describe, fill, rotation};
 use super::streams::{OtherStream, Streams};
 use crate::{CopiedStreams, Item, OpenOptions, Source, SourceInfo, StreamPacket, TimedFrame, VideoError};
 
@@ -35,6 +35,10 @@ pub(crate) struct FileSource {
     wanted: Vec<bool>,
     queue: VecDeque<Item>,
     last: Option<Time>,
+    /// How long the video is by its own account.
+    stated: Option<Time>,
+    /// When the first frame shows.
+    start: Option<Time>,
     step: Time,
     frames: u64,
     skipped: u64,
@@ -137,7 +141,7 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
     let decoder = CodecContext::decoder(codec, &view.params, view.time_base, threads, limits)
         .map_err(|e| reading(path, e))?;
 
-    let (info, streams) = describe(path, &input, &view, container, bytes)?;
+    let Described { info, streams, stated } = describe(path, &input, &view, container, bytes)?;
     let step = info.video.rate.map_or(Time::new(1, 25), Rate::period);
     let placeholder = Pictures {
         format: PixFmt::by_name("gray").ok_or_else(|| reading(path, AvError::INVALID_ARGUMENT))?,
@@ -157,6 +161,8 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
         wanted,
         queue: VecDeque::new(),
         last: None,
+        stated,
+        start: None,
         step,
         frames: 0,
         skipped: 0,
@@ -215,6 +221,7 @@ impl FileSource {
         self.info.others =
             others.iter().filter(|o| !o.is_chapter_track()).map(OtherStream::describe).collect();
         streams.others = others;
+        streams.start = self.start;
         self.info.streams = Arc::new(CopiedStreams { inner: streams });
     }
 
@@ -260,7 +267,7 @@ impl FileSource {
 
     /// Tells when the file holds clearly less than it says.
     fn check_end(&mut self) {
-        if let (Some(stated), Some(last)) = (self.info.video.duration, self.last) {
+        if let (Some(stated), Some(last)) = (self.stated, self.last) {
             let missing = stated - last;
             if missing > stated.scaled(1, 20) && missing > Time::new(2, 1) && self.notices.is_empty() {
                 self.notice(format!(
@@ -268,8 +275,12 @@ impl FileSource {
                 ));
             }
         }
-        if self.late > 0 {
-            self.notice(format!("{} frames were dropped because their times do not increase", self.late));
+        match self.late {
+            0 => {}
+            1 => self
+                .notice("1 frame that goes back in time was left out: the file's timestamps jump".to_owned()),
+            n => self
+                .notice(format!("{n} frames that go back in time were left out: the file's timestamps jump")),
         }
     }
 
@@ -336,15 +347,15 @@ impl FileSource {
         let duration =
             Some(self.picture.duration()).filter(|&d| d > 0).and_then(|d| Time::from_pts(d, time_base));
         if self.last.is_some_and(|last| pts <= last) {
-            tracing::warn!("{}: a frame at {pts} s comes late and is dropped", self.path.display());
+            tracing::debug!("{}: a frame at {pts} s comes late and is dropped", self.path.display());
             self.late += 1;
-            self.skipped += 1;
             return Ok(());
         }
         let frame = self.pictures.frame(&self.picture).map_err(|e| self.fault(e))?;
         if let Some(duration) = duration {
             self.step = duration;
         }
+        self.start = self.start.or(Some(pts));
         self.last = Some(pts);
         self.frames += 1;
         self.queue.push_back(Item::Frame(TimedFrame { frame: Arc::new(frame), pts, duration }));

@@ -1,5 +1,7 @@
 //! What is kept of a source's streams for the sink, which works without the source.
 
+use ifr_frame::Time;
+
 use super::av::{Chapter, Kind, Params, Rational, SideData, StreamView};
 
 /// A stream that may be taken along.
@@ -28,6 +30,8 @@ pub(crate) struct Streams {
     pub(crate) video_metadata: Vec<(String, String)>,
     pub(crate) video_disposition: i32,
     pub(crate) video_side_data: Vec<SideData>,
+    /// When the first frame shows.
+    pub(crate) start: Option<Time>,
 }
 
 impl OtherStream {

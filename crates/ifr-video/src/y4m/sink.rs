@@ -103,7 +103,8 @@ impl Y4mSink {
             Box::new(File::create(&path).map_err(|e| io_error("create", &path, e))?)
         };
         writeln!(output, "{line}").map_err(|e| io_error("write", &path, e))?;
-        let summary = Summary { frames: 0, bytes: line.len() as u64 + 1, encoder: "rawvideo".to_owned() };
+        let summary =
+            Summary { bytes: line.len() as u64 + 1, encoder: "rawvideo".to_owned(), ..Summary::default() };
         let (size, planes) = ((options.width, options.height), header.format.planes());
         Ok(Self { output, path, format: options.format, size, convert, planes, summary })
     }

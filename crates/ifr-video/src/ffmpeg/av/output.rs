@@ -36,6 +36,11 @@ impl Muxer {
         self.0.flags & ffi::AVFMT_GLOBALHEADER as i32 != 0
     }
 
+    /// Whether times must increase from packet to packet; else they may stay.
+    pub fn is_strict(self) -> bool {
+        self.0.flags & ffi::AVFMT_TS_NONSTRICT as i32 == 0
+    }
+
     fn holds(self, codec: ffi::AVCodecID) -> Option<bool> {
         // SAFETY: a static format.
         match unsafe { ffi::avformat_query_codec(self.0, codec, ffi::FF_COMPLIANCE_NORMAL as i32) } {

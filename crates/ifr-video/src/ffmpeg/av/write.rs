@@ -183,7 +183,10 @@ unsafe extern "C" fn seek(opaque: *mut c_void, offset: i64, whence: c_int) -> i6
         return state.file.metadata().map_or(-1, |m| m.len() as i64);
     }
     let target = match whence & !(ffi::AVSEEK_FORCE as c_int) {
-        libc::SEEK_SET => SeekFrom::Start(u64::try_from(offset).unwrap_or(0)),
+        libc::SEEK_SET => match u64::try_from(offset) {
+            Ok(offset) => SeekFrom::Start(offset),
+            Err(_) => return i64::from(ffi::AVERROR(libc::EINVAL)),
+        },
         libc::SEEK_CUR => SeekFrom::Current(offset),
         libc::SEEK_END => SeekFrom::End(offset),
         _ => return i64::from(ffi::AVERROR(libc::EINVAL)),
