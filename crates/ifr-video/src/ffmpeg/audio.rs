@@ -28,8 +28,10 @@ impl fmt::Debug for PcmTrack {
     }
 }
 
-/// Seconds by which sound may stray from its timestamps before it counts as a gap, as a fraction.
+/// Seconds by which sound may be late before the output gets a gap too, as a fraction.
 const GAP: (i64, i64) = (1, 10);
+/// Seconds by which sound may stray from its timestamps before silence makes up for it, or a bit is cut off.
+const STRAY: (i64, i64) = (1, 40);
 
 /// An audio encoder whose packets go to one stream of the output. Its time is the number of samples.
 struct SoundEncoder {
@@ -37,16 +39,19 @@ struct SoundEncoder {
     /// Filters that bring any sound into the encoder's format and packet size.
     format: String,
     next: i64,
+    /// Whether pieces may have any length.
+    any_length: bool,
 }
 
 impl SoundEncoder {
     fn open(codec: Codec, params: &Params, global_header: bool) -> Result<Self, AvError> {
         let context = CodecContext::audio_encoder(codec, params, global_header)?;
         let mut format = context.audio_format();
-        if context.frame_size() > 0 && !codec.takes_any_frame_size() {
+        let any_length = context.frame_size() == 0 || codec.takes_any_frame_size();
+        if !any_length {
             format += &format!(",asetnsamples=n={}:p=1", context.frame_size());
         }
-        Ok(Self { context, format, next: 0 })
+        Ok(Self { context, format, next: 0, any_length })
     }
 
     /// Encodes all that the graph has ready, up to the sample `end`.
@@ -58,6 +63,9 @@ impl SoundEncoder {
             }
             if self.next >= end {
                 continue;
+            }
+            if self.any_length {
+                frame.shorten(end.saturating_sub(self.next));
             }
             frame.set_pts(self.next);
             self.next += frame.samples();
@@ -94,8 +102,11 @@ pub(super) struct AudioTrack {
     /// What the graph was made for: the format, and a bit of silence in it.
     input: String,
     silence: Option<AvFrame>,
-    /// When the next piece is due, in the source's time.
-    due: Option<Time>,
+    /// When the sound in the graph began, in the source's time, and the samples since, silence included.
+    begun: Option<Time>,
+    pushed: i64,
+    /// Samples a second in the graph.
+    rate: i32,
     frame: AvFrame,
 }
 
@@ -126,7 +137,9 @@ impl AudioTrack {
             graph: None,
             input: String::new(),
             silence: None,
-            due: None,
+            begun: None,
+            pushed: 0,
+            rate: 1,
             frame: AvFrame::new()?,
         };
         Ok((to, track, notice))
@@ -165,8 +178,8 @@ impl AudioTrack {
             let base = TimeBase::new(r.num.into(), r.den.into()).ok()?;
             Time::from_pts(ticks, base)
         };
-        let start = pts.and_then(|t| time(t, self.time_base)).or(self.due).unwrap_or(Time::ZERO);
-        let gap = self.due.is_some_and(|due| (start - due).abs() > Time::new(GAP.0, GAP.1));
+        let start = pts.and_then(|t| time(t, self.time_base)).or(self.due()).unwrap_or(Time::ZERO);
+        let gap = self.due().is_some_and(|due| start - due > Time::new(GAP.0, GAP.1));
         if self.graph.is_some() && (gap || input != self.input) {
             self.end_graph(output, to)?;
         }
@@ -179,15 +192,42 @@ impl AudioTrack {
             let begin = pts.map(|t| scaled(t, self.stretch)).unwrap_or(0);
             let begin = av::rescale(begin, self.time_base, self.encoder.context.time_base());
             // Never backwards, whatever the file says.
-            self.encoder.next = if self.due.is_some() { self.encoder.next.max(begin) } else { begin };
+            let due = self.due();
+            self.encoder.next = if due.is_some() { self.encoder.next.max(begin) } else { begin };
+            self.begun = Some(due.map_or(start, |due| due.max(start)));
+            self.pushed = 0;
+            self.rate = self.frame.sample_rate().max(1);
         }
-        let rate = self.frame.sample_rate().max(1);
-        self.due = Some(start + Time::new(self.frame.samples(), rate.into()));
-        if let Some(graph) = &mut self.graph {
-            graph.push(Some(&self.frame))?;
-            self.encoder.drain(graph, output, to, i64::MAX)?;
+        // Small gaps and overlaps add up: what was handed over is held against the time that it should take.
+        let stray = start - self.due().unwrap_or(start);
+        let samples = stray.abs().div_floor(Time::new(1, self.rate.into()));
+        if stray.abs() > Time::new(STRAY.0, STRAY.1) {
+            if stray < Time::ZERO {
+                match self.frame.without_first(samples)? {
+                    Some(rest) => self.frame = rest,
+                    None => return Ok(()),
+                }
+            } else if let Ok(samples) = i32::try_from(samples) {
+                let silence = self.frame.silence(samples)?;
+                self.push(&silence, output, to)?;
+            }
         }
+        let frame = std::mem::replace(&mut self.frame, AvFrame::new()?);
+        self.push(&frame, output, to)?;
+        self.frame = frame;
         Ok(())
+    }
+
+    /// When the next piece is due, in the source's time.
+    fn due(&self) -> Option<Time> {
+        self.begun.map(|begun| begun + Time::new(self.pushed, self.rate.into()))
+    }
+
+    fn push(&mut self, frame: &AvFrame, output: &mut Output, to: usize) -> Result<(), AvError> {
+        let Some(graph) = &mut self.graph else { return Ok(()) };
+        graph.push(Some(frame))?;
+        self.pushed += frame.samples();
+        self.encoder.drain(graph, output, to, i64::MAX)
     }
 
     fn end_graph(&mut self, output: &mut Output, to: usize) -> Result<(), AvError> {
@@ -200,7 +240,7 @@ impl AudioTrack {
         graph.push(None)?;
         let base = self.encoder.context.time_base();
         let ticks = TimeBase::new(base.num.into(), base.den.into()).unwrap_or(TimeBase::MILLIS);
-        let due = self.due.unwrap_or(Time::ZERO);
+        let due = self.due().unwrap_or(Time::ZERO);
         let end = due.scaled(self.stretch.0.into(), self.stretch.1.into()).to_pts(ticks);
         self.encoder.drain(&mut graph, output, to, end)
     }

@@ -73,6 +73,37 @@ impl AvFrame {
         Ok(frame)
     }
 
+    /// Leaves out the sound after the first samples.
+    pub fn shorten(&mut self, samples: i64) {
+        let f = self.get_mut();
+        f.nb_samples = i32::try_from(samples.max(0)).map_or(f.nb_samples, |n| n.min(f.nb_samples));
+    }
+
+    /// The same sound without its first samples; `None` when nothing is left.
+    pub fn without_first(&self, samples: i64) -> Result<Option<Self>, AvError> {
+        let from = self.get();
+        let skipped = i32::try_from(samples).unwrap_or(i32::MAX).max(0);
+        let left = from.nb_samples.saturating_sub(skipped);
+        if left <= 0 {
+            return Ok(None);
+        }
+        let rest = self.silence(left)?;
+        let to = rest.get();
+        // SAFETY: both frames hold samples of the same format and layout, and `skipped + left` is what `from` holds.
+        unsafe {
+            AvError::check(ffi::av_samples_copy(
+                to.extended_data,
+                from.extended_data,
+                0,
+                skipped,
+                left,
+                to.ch_layout.nb_channels,
+                ffi::AVSampleFormat(to.format),
+            ))?;
+        }
+        Ok(Some(rest))
+    }
+
     fn get(&self) -> &ffi::AVFrame {
         // SAFETY: valid as long as `self`.
         unsafe { self.0.as_ref() }
