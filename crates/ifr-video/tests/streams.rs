@@ -6,7 +6,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use ifr_frame::{Frame, PixelFormat, Time, TimeBase};
+use ifr_frame::{Frame, PixelFormat, Time};
 use ifr_video::{OutputOptions, PcmTrack};
 use support::{clip, copy, ffmpeg, ffprobe, open, options};
 
@@ -279,5 +279,122 @@ fn generated_sound_lasts_as_long_as_it_should() {
         assert_eq!(stream.trim(), format!("{codec},48000,2"));
         let decoded = ffmpeg("-i {} -map 0:a -f s16le -", &[&to]).len() as i64 / 4;
         assert!((decoded - 96_000).abs() <= 1100, "{name}: {decoded}");
+    }
+}
+
+/// Seconds at which each packet of a stream begins.
+fn seconds(path: &Path, stream: &str) -> Vec<f64> {
+    // Packets with side data have an empty line for it.
+    packets(path, stream, "pts_time").iter().filter_map(|t| t.parse().ok()).collect()
+}
+
+#[test]
+fn priming_moves_nothing_in_matroska() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = clip(
+        folder.path(),
+        "in.mp4",
+        &format!("{VIDEO} {SOUND} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -ar 48000"),
+    );
+    let to = folder.path().join("out.mkv");
+    copy(&from, &to, |_| {}, |t| t).unwrap();
+    assert_eq!(seconds(&to, "v:0")[0], 0.0);
+    assert_eq!(seconds(&to, "a:0")[0], -0.021);
+    // FFmpeg reads all of it without a word (`-v error` and its exit code).
+    let decoded = ffmpeg("-xerror -i {} -map 0:a -f s16le -ac 1 -", &[&to]).len() as i64 / 2;
+    assert!((decoded - 4 * 48_000).abs() <= 2048, "{decoded}");
+    // Who asks for what FFmpeg does gets it.
+    let change =
+        |o: &mut OutputOptions| o.encoder_options.push(("avoid_negative_ts".into(), "make_zero".into()));
+    copy(&from, &to, change, |t| t).unwrap();
+    let (video, sound) = (seconds(&to, "v:0")[0], seconds(&to, "a:0")[0]);
+    assert!(sound >= 0.0 && (video - sound - 0.021).abs() < 0.0015, "{video} {sound}");
+}
+
+#[test]
+fn small_gaps_of_sound_do_not_add_up_in_slow_motion() {
+    let folder = tempfile::tempdir().unwrap();
+    // Twelve seconds with a hole of 50 or 30 ms in each half second, or pieces that overlap by as much.
+    for (name, filter) in [
+        ("holes", "aselect='gte(mod(t,0.5),0.05)'"),
+        ("narrow", "aselect='gte(mod(t,0.5),0.03)'"),
+        ("overlaps", "asetpts='PTS-floor(T/0.5)*0.03/TB'"),
+    ] {
+        let from = clip(
+            folder.path(),
+            &format!("{name}.mkv"),
+            &format!(
+                "-f lavfi -i testsrc2=size=64x48:rate=25:duration=12 -f lavfi -i sine=duration=12:sample_rate=48000 \
+                 -af asetnsamples=n=480,{filter} -c:v ffv1 -c:a pcm_s16le"
+            ),
+        );
+        let end = |p: &Path| {
+            let last = packets(p, "a:0", "pts_time,duration_time").pop().unwrap();
+            last.split(',').map(|t| t.parse::<f64>().unwrap()).sum::<f64>()
+        };
+        let to = folder.path().join(format!("{name}_out.mkv"));
+        copy(&from, &to, |o: &mut OutputOptions| o.stretch = (2, 1), |t| t.scaled(2, 1)).unwrap();
+        let (before, after) = (end(&from), end(&to));
+        assert!((after - 2.0 * before).abs() < 0.06, "{name}: {before} s became {after} s");
+        let samples = ffmpeg("-i {} -map 0:a -f s16le -ac 1 -", &[&to]).len() as f64 / 96_000.0;
+        let whole = 2.0 * (before - seconds(&from, "a:0")[0]);
+        assert!((samples - whole).abs() < 0.06, "{name}: {whole} s became {samples} s");
+    }
+}
+
+#[test]
+fn rotation_that_gets_lost_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = clip(folder.path(), "plain.mp4", &format!("{VIDEO} -c:v libx264 -preset ultrafast"));
+    let turned = folder.path().join("turned.mp4");
+    ffmpeg("-i {} -c copy -metadata:s:v rotate=90 {}", &[&plain, &turned]);
+    for (from, name, told) in
+        [(&turned, "out.mkv", true), (&turned, "out.mov", false), (&plain, "o.mkv", false)]
+    {
+        let to = folder.path().join(name);
+        let (_, notices) = copy(from, &to, |_| {}, |t| t).unwrap();
+        let lost = open(&to).info().video.rotation != open(from).info().video.rotation;
+        let says = notices.iter().any(|n| n.contains("does not store rotation"));
+        assert_eq!(says, lost, "{name}: {notices:?}");
+        assert!(says == told || name == "out.mkv", "{name}: {notices:?}");
+    }
+}
+
+#[test]
+fn longer_sound_does_not_make_the_video_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = clip(
+        folder.path(),
+        "in.mkv",
+        "-f lavfi -i testsrc2=size=64x48:rate=25:duration=3 -f lavfi -i sine=duration=30 -c:v ffv1 -c:a pcm_s16le",
+    );
+    let mut source = open(&from);
+    assert_eq!((source.info().video.duration, source.info().video.frames), (Some(Time::new(3, 1)), Some(75)));
+    while source.next().unwrap().is_some() {}
+    assert!(source.notices().is_empty(), "{:?}", source.notices());
+}
+
+#[test]
+fn times_that_jump_back_are_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = clip(
+        folder.path(),
+        "part.ts",
+        &format!("{VIDEO} {SOUND} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac"),
+    );
+    let bytes = std::fs::read(part).unwrap();
+    let from = folder.path().join("joined.ts");
+    std::fs::write(&from, [bytes.as_slice(), bytes.as_slice()].concat()).unwrap();
+    let mut source = open(&from);
+    while source.next().unwrap().is_some() {}
+    let notices = source.notices();
+    assert!(notices.iter().any(|n| n.contains("go back in time")), "{notices:?}");
+    assert!(source.skipped() < 5, "{}", source.skipped());
+    for name in ["out.mp4", "out.mkv", "out.ts"] {
+        let to = folder.path().join(name);
+        copy(&from, &to, |_| {}, |t| t).unwrap();
+        assert!(support::frames(&to).len() >= 98, "{name}");
+        let times = seconds(&to, "a:0");
+        assert!(times.len() > 170 && times.is_sorted(), "{name}");
     }
 }

@@ -31,9 +31,7 @@ pub(crate) struct FileSink {
     strict: bool,
     frames: u64,
     notices: Vec<String>,
-    /// Packets of other streams that the muxer would not take, and what it said of the first.
-    refused: u64,
-    refusal: String,
+    refused: Refused,
     full: bool,
 }
 
@@ -254,8 +252,7 @@ impl FileSink {
             strict: muxer.is_strict(),
             frames: 0,
             notices,
-            refused: 0,
-            refusal: String::new(),
+            refused: Refused::default(),
             full: false,
         })
     }
@@ -278,16 +275,15 @@ impl FileSink {
     }
 
     fn told_of_refused(&self) -> Option<String> {
-        (self.refused > 0).then(|| {
-            format!("damaged packets beside the video were left out: {} ({})", self.refused, self.refusal)
-        })
+        let Refused { count, text, .. } = &self.refused;
+        (*count > 0).then(|| format!("damaged packets beside the video were left out: {count} ({text})"))
     }
 
     fn close(&mut self) -> Result<(), VideoError> {
         if !self.full {
-            let Self { output, encoder, video, path, .. } = self;
+            let Self { output, encoder, video, path, refused, .. } = self;
             let ticks = encoder.ticks();
-            encoder.flush(&mut |packet| write_video(output, *video, ticks, packet, path))?;
+            encoder.flush(&mut |packet| write_video(output, *video, ticks, packet, path, refused))?;
             for route in self.routes.iter_mut().flatten() {
                 if let How::Stretch(track) = &mut route.how {
                     track.finish(&mut self.output, route.to).map_err(|e| writing(&self.path, e))?;
@@ -295,6 +291,10 @@ impl FileSink {
             }
             if let Some(sound) = &mut self.sound {
                 sound.finish(&mut self.output).map_err(|e| writing(&self.path, e))?;
+            }
+            // What is still held back goes first: the trailer would stop at a damaged packet.
+            while let Err(e) = self.output.write_held() {
+                self.refused.tolerate(&self.output, e).map_err(|e| writing(&self.path, e))?;
             }
         }
         self.output.write_trailer().map_err(|e| writing(&self.path, e))
@@ -307,10 +307,49 @@ fn write_video(
     ticks: Rational,
     mut packet: Packet,
     path: &Path,
+    refused: &mut Refused,
 ) -> Result<(), VideoError> {
     packet.set_stream(index);
     packet.rescale(ticks, output.time_base(index));
-    output.write(packet).map_err(|e| writing(path, e))
+    match output.write(packet) {
+        Ok(()) => refused.in_a_row = 0,
+        // Packets are held back until it is their turn: this may speak of another stream's.
+        Err(e) if e == AvError::INVALID_DATA => {
+            refused.tolerate(output, e).map_err(|e| writing(path, e))?;
+        }
+        Err(e) => return Err(writing(path, e)),
+    }
+    Ok(())
+}
+
+/// Packets that the muxer would not take.
+#[derive(Default)]
+struct Refused {
+    count: u64,
+    /// What it said of the first.
+    text: String,
+    /// How many since a packet of the video was taken.
+    in_a_row: u32,
+}
+
+impl Refused {
+    /// How many packets may be refused before the next of the video is taken.
+    const MAX_IN_A_ROW: u32 = 1000;
+
+    /// A damaged packet of another stream is no reason to lose the video; errors of the system are.
+    fn tolerate(&mut self, output: &Output, error: AvError) -> Result<(), AvError> {
+        let invalid = error == AvError::INVALID_DATA || error == AvError::INVALID_ARGUMENT;
+        self.in_a_row += 1;
+        if !invalid || self.in_a_row > Self::MAX_IN_A_ROW || output.written().errno.is_some() {
+            return Err(error);
+        }
+        if self.count == 0 {
+            tracing::warn!("a packet beside the video is left out: {error}");
+            self.text = error.to_string();
+        }
+        self.count += 1;
+        Ok(())
+    }
 }
 
 /// What came of adding a stream.
@@ -461,10 +500,11 @@ fn set_muxer_options(options: &mut Dict, muxer: Muxer, encoder: &Encoder, stream
 impl Sink for FileSink {
     fn write_frame(&mut self, frame: &Frame, pts: Time, duration: Option<Time>) -> Result<(), VideoError> {
         self.refuse_when_full()?;
-        let Self { output, encoder, video, path, .. } = self;
+        let Self { output, encoder, video, path, refused, .. } = self;
         let ticks = encoder.ticks();
-        let taken = encoder
-            .send(frame, pts, duration, &mut |packet| write_video(output, *video, ticks, packet, path))?;
+        let taken = encoder.send(frame, pts, duration, &mut |packet| {
+            write_video(output, *video, ticks, packet, path, refused)
+        })?;
         self.frames += u64::from(taken);
         if let Some(sound) = &mut self.sound {
             sound.write_until(&mut self.output, pts + Time::new(1, 1)).map_err(|e| writing(&self.path, e))?;
@@ -514,16 +554,7 @@ impl Sink for FileSink {
             route.last = Some(dts.max(least));
         }
         if let Err(e) = self.output.write(packet) {
-            let invalid = e == AvError::INVALID_DATA || e == AvError::INVALID_ARGUMENT;
-            if !invalid || self.output.written().errno.is_some() {
-                return Err(writing(&self.path, e));
-            }
-            // A damaged packet of another stream is no reason to lose the video.
-            if self.refused == 0 {
-                tracing::warn!("a packet of stream {stream} ({}) is left out: {e}", route.kind);
-                self.refusal = e.to_string();
-            }
-            self.refused += 1;
+            self.refused.tolerate(&self.output, e).map_err(|e| writing(&self.path, e))?;
         }
         self.check_room()
     }
@@ -551,5 +582,71 @@ impl Sink for FileSink {
         }
         let notices = self.told_of_refused().into_iter().collect();
         Ok(Summary { frames: self.frames, bytes: written.bytes, encoder: self.encoder.name.clone(), notices })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::{Item, OpenOptions};
+
+    #[test]
+    fn a_damaged_packet_of_sound_costs_only_itself() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let (from, to) = (folder.path().join("in.mkv"), folder.path().join("out.ts"));
+        let arguments = "-v error -f lavfi -i testsrc2=size=64x48:rate=25:duration=2 -f lavfi -i sine=duration=2 \
+            -c:v ffv1 -pix_fmt yuv420p -c:a aac";
+        assert!(Command::new("ffmpeg").args(arguments.split_whitespace()).arg(&from).status()?.success());
+        let mut source = crate::open(&from, &OpenOptions::default())?;
+        let info = source.info().clone();
+        let video = &info.video;
+        let options = OutputOptions {
+            path: to.clone(),
+            width: video.width,
+            height: video.height,
+            format: video.format,
+            color: video.color,
+            sample_aspect: video.sample_aspect,
+            rotation: None,
+            rate: video.rate,
+            time_base: None,
+            encoder: None,
+            crf: None,
+            preset: None,
+            pix_fmt: None,
+            encoder_options: Vec::new(),
+            threads: 1,
+            stretch: (1, 1),
+            audio: true,
+            extras: true,
+        };
+        let mut sink = crate::create(&options, Some(&info))?;
+        let mut packets = 0;
+        while let Some(item) = source.next()? {
+            match item {
+                Item::Frame(f) => sink.write_frame(&f.frame, f.pts, f.duration)?,
+                Item::Packet(StreamPacket { stream, mut packet }) => {
+                    packets += 1;
+                    if packets % 20 == 0 {
+                        // Transport streams take no sound so short.
+                        packet = packet.with_data(&[1]).map_err(|e| e.to_string())?;
+                    }
+                    sink.write_packet(StreamPacket { stream, packet })?;
+                }
+            }
+        }
+        let summary = sink.finish()?;
+        assert_eq!(summary.frames, 50);
+        let told = format!("left out: {}", packets / 20);
+        assert!(summary.notices.len() == 1 && summary.notices[0].contains(&told), "{:?}", summary.notices);
+        let mut source = crate::open(&to, &OpenOptions::default())?;
+        let (mut frames, mut sound) = (0, 0);
+        while let Some(item) = source.next()? {
+            *(if matches!(item, Item::Frame(_)) { &mut frames } else { &mut sound }) += 1;
+        }
+        assert!(frames == 50 && sound >= packets - packets / 20 - 1, "{frames} {sound} of {packets}");
+        Ok(())
     }
 }

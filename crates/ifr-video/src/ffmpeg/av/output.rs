@@ -221,6 +221,13 @@ impl Output {
             .map(drop)
     }
 
+    /// Writes the packets that are held back for their turn, up to the first that is refused.
+    pub fn write_held(&mut self) -> Result<(), AvError> {
+        // SAFETY: the header was written; null stands for the queue's end.
+        AvError::check(unsafe { ffi::av_interleaved_write_frame(self.context.as_ptr(), ptr::null_mut()) })
+            .map(drop)
+    }
+
     /// Writes what comes after the packets, and everything that is still held back.
     pub fn write_trailer(&mut self) -> Result<(), AvError> {
         // SAFETY: the header was written.
