@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,6 +74,9 @@ pub fn run(
         (0, Vec::new(), None)
     };
     notices.extend(source_notices);
+    notices.extend(summary.notices.clone());
+    let mut told = HashSet::new();
+    notices.retain(|notice| !plan.notices.contains(notice) && told.insert(notice.clone()));
     if summary.frames < state.planned && state.complete && write_error.is_none() {
         let lost = state.planned - summary.frames;
         notices.push(format!(
