@@ -15,7 +15,7 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "MODEL", default_value_t)]
     pub(crate) model: Model,
 
-    /// Working scale of a network, 0.25 to 1: smaller is faster and finds larger motion. For large frames.
+    /// Working scale of a network (0.25, 0.33, 0.4, 0.5, 0.67, 0.75, 0.8, 1): smaller is faster and finds larger motion.
     #[arg(long, value_name = "S", default_value_t = Ratio::ONE, value_parser = scale)]
     pub(crate) scale: Ratio,
 
