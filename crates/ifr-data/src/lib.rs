@@ -1,0 +1,1 @@
+//! Training samples for frame interpolation.

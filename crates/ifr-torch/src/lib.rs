@@ -1,0 +1,1 @@
+//! The networks of ifr on libtorch.
