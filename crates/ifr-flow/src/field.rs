@@ -159,6 +159,23 @@ impl FlowField {
         rayon::join(|| fill(u, &self.u), || fill(v, &self.v));
         out
     }
+
+    /// `halvings` times twice as fine: a field of `width` × `height` pixels, displacements in its own pixels, times
+    /// `factor`.
+    pub(crate) fn enlarged(&self, halvings: usize, width: usize, height: usize, factor: f32) -> Self {
+        let mut out = Self::new(width, height);
+        let unit = (1usize << halvings) as f32;
+        let grid = Grid {
+            width: self.width,
+            height: self.height,
+            step: [1.0 / unit; 2],
+            offset: [0.5 / unit - 0.5; 2],
+        };
+        let fill = |to: &mut [f32], from: &[f32]| grid.resample(from, width, unit * factor, to);
+        let Self { u, v, .. } = &mut out;
+        rayon::join(|| fill(u, &self.u), || fill(v, &self.v));
+        out
+    }
 }
 
 /// How the samples of one grid lie on another: sample x of the wanted grid is at `step`·x + `offset` of this one.
@@ -249,6 +266,18 @@ mod tests {
                 "{x} {y}: {u} {v}"
             );
         }
+    }
+
+    #[test]
+    fn enlarging_is_doubling_again_and_again() {
+        let coarse = FlowField::from_fn(8, 6, |x, y| [x as f32, y as f32]);
+        let fine = coarse.enlarged(2, 31, 24, -0.5);
+        let doubled = coarse.double(16, 12).double(31, 24).scaled(-0.5);
+        for (x, y) in [(8, 8), (13, 9), (20, 15)] {
+            let ([u, v], [a, b]) = (fine.at(x, y), doubled.at(x, y));
+            assert!((u - a).abs() < 1e-5 && (v - b).abs() < 1e-5, "{x} {y}: {u} {v}, {a} {b}");
+        }
+        assert_eq!(coarse.enlarged(0, 8, 6, 1.0), coarse);
     }
 
     #[test]

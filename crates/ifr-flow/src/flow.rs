@@ -8,7 +8,7 @@ use crate::field::{FlowField, Grid};
 use crate::kernels::Level;
 use crate::params::{Params, Quality};
 use crate::plane::Plane;
-use crate::project::{Source, project};
+use crate::project::{Motion, Source, project};
 use crate::refine::refine_field;
 use crate::steady::steady;
 
@@ -62,19 +62,36 @@ impl Both {
         Self { finest, sources: [forward, backward] }
     }
 
-    /// Candidate motions at `t`.
+    /// The motion at `t`, steadied, in pixels of the level the flows were brought to.
+    pub(crate) fn at(&self, level: Level, [a, b]: [&Pyramid; 2], t: f32) -> Motion {
+        let mut motion = project(&self.sources[0], &self.sources[1], t);
+        let l = self.finest;
+        steady(level, [&a.levels[l], &b.levels[l]], t, &mut motion);
+        motion
+    }
+
+    /// Candidate motions around `motion`, which is seen from `t`.
     pub(crate) fn candidates(
         &self,
         level: Level,
         [a, b]: [&Pyramid; 2],
         params: &Params,
         t: f32,
+        motion: Motion,
     ) -> Candidates {
-        let mut motion = project(&self.sources[0], &self.sources[1], t);
         let l = self.finest;
-        let pair = [&a.levels[l], &b.levels[l]];
-        steady(level, pair, t, &mut motion);
-        Candidates::new(level, pair, l, t, motion, params.several)
+        Candidates::new(level, [&a.levels[l], &b.levels[l]], l, t, motion, params.several)
+    }
+
+    /// The flows (F_{t→0}, F_{t→1}) of `motion`, which is seen from `t`, on `width` × `height` pixels, the full size: the
+    /// first along the motion led by the first frame, the second along that led by the second.
+    pub(crate) fn flows(&self, motion: &Motion, t: f32, width: usize, height: usize) -> [FlowField; 2] {
+        let [first, second] = &motion.led;
+        rayon::join(
+            || first.enlarged(self.finest, width, height, -t),
+            || second.enlarged(self.finest, width, height, 1.0 - t),
+        )
+        .into()
     }
 
     /// The likeliest motion at `t`, in full size.

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use ifr_frame::{Frame, Interpolate, InterpolateError, Pair};
+use ifr_frame::{Frame, FrameError, Interpolate, InterpolateError, Pair};
 use rayon::ThreadPool;
 
+use crate::field::FlowField;
 use crate::flow::Both;
 use crate::kernels::Level;
 use crate::params::{Params, Quality};
 use crate::picture::{Picture, render};
+use crate::project::Motion;
 
 /// How a [`FlowInterpolator`] works.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +52,31 @@ impl FlowInterpolator {
         Self { options, level: Level::best(), last: None }
     }
 
+    /// Prepares a pair as [`Interpolate::pair`] does, for callers that want the flows beside the frames.
+    ///
+    /// # Errors
+    /// [`InterpolateError::Mismatch`] when the frames differ in size, format or colour description.
+    pub fn prior(
+        &mut self,
+        first: &Arc<Frame>,
+        second: &Arc<Frame>,
+    ) -> Result<PriorPair<'_>, InterpolateError> {
+        Ok(PriorPair { pair: self.prepare(first, second)? })
+    }
+
+    fn prepare(&mut self, first: &Arc<Frame>, second: &Arc<Frame>) -> Result<FlowPair<'_>, InterpolateError> {
+        InterpolateError::check_pair(first, second)?;
+        let level = self.level;
+        let params = self.options.quality.params().sized(first.width(), first.height());
+        let (pictures, flows) = on(self.options.pool.as_ref(), || {
+            let (a, b) = rayon::join(|| self.picture(first), || self.picture(second));
+            let flows = Both::new(level, [&a.luma, &b.luma], &params);
+            ([a, b], flows)
+        });
+        self.last = Some((second.clone(), pictures[1].clone()));
+        Ok(FlowPair { interpolator: self, params, like: first.clone(), pictures, flows })
+    }
+
     fn picture(&self, frame: &Arc<Frame>) -> Arc<Picture> {
         match &self.last {
             Some((known, picture)) if Arc::ptr_eq(known, frame) => picture.clone(),
@@ -78,16 +105,7 @@ impl Interpolate for FlowInterpolator {
         first: &Arc<Frame>,
         second: &Arc<Frame>,
     ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
-        InterpolateError::check_pair(first, second)?;
-        let level = self.level;
-        let params = self.options.quality.params().sized(first.width(), first.height());
-        let (pictures, flows) = on(self.options.pool.as_ref(), || {
-            let (a, b) = rayon::join(|| self.picture(first), || self.picture(second));
-            let flows = Both::new(level, [&a.luma, &b.luma], &params);
-            ([a, b], flows)
-        });
-        self.last = Some((second.clone(), pictures[1].clone()));
-        Ok(Box::new(FlowPair { interpolator: self, params, like: first.clone(), pictures, flows }))
+        Ok(Box::new(self.prepare(first, second)?))
     }
 }
 
@@ -100,15 +118,64 @@ struct FlowPair<'a> {
     flows: Both,
 }
 
-impl Pair for FlowPair<'_> {
-    fn at(&mut self, t: f32) -> Result<Frame, InterpolateError> {
+impl FlowPair<'_> {
+    /// The frame at `t`, and what `also` makes of the motion it follows.
+    fn make<T: Send>(
+        &self,
+        t: f32,
+        also: impl FnOnce(&Both, &Motion) -> T + Send,
+    ) -> Result<(Frame, T), InterpolateError> {
         InterpolateError::check_timestep(t)?;
         let FlowInterpolator { options, level, .. } = self.interpolator;
         let [first, second] = self.pictures.each_ref().map(|p| &**p);
+        let lumas = [&first.luma, &second.luma];
         on(options.pool.as_ref(), || {
-            let candidates = self.flows.candidates(*level, [&first.luma, &second.luma], &self.params, t);
-            render(*level, &self.like, [first, second], t, &candidates)
+            let motion = self.flows.at(*level, lumas, t);
+            let also = also(&self.flows, &motion);
+            let candidates = self.flows.candidates(*level, lumas, &self.params, t, motion);
+            Ok((render(*level, &self.like, [first, second], t, &candidates)?, also))
         })
-        .map_err(|e| InterpolateError::Engine(Box::new(e)))
+        .map_err(|e: FrameError| InterpolateError::Engine(Box::new(e)))
+    }
+}
+
+impl Pair for FlowPair<'_> {
+    fn at(&mut self, t: f32) -> Result<Frame, InterpolateError> {
+        self.make(t, |_, _| ()).map(|(frame, ())| frame)
+    }
+}
+
+/// What classical flow knows of an instant between two frames: a starting point for methods that know better.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prior {
+    /// The flows (F_{t→0}, F_{t→1}) from the instant to the first and the second frame, of the frames' full size: what is at
+    /// (x, y) is found at (x, y) + F_{t→0} in the first and at (x, y) + F_{t→1} in the second, u to the right, v downwards,
+    /// in pixels. The first is −t times the motion led by the first frame's flow, the second 1 − t times that led by the
+    /// second's: where they are at one, it is one motion.
+    pub flows: [FlowField; 2],
+    /// The frame at the instant, bit by bit the one [`Pair::at`] makes.
+    pub frame: Frame,
+}
+
+/// A prepared pair of frames that tells the flows at each instant; made by [`FlowInterpolator::prior`].
+pub struct PriorPair<'a> {
+    pair: FlowPair<'a>,
+}
+
+impl std::fmt::Debug for PriorPair<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PriorPair").field("interpolator", &self.pair.interpolator).finish_non_exhaustive()
+    }
+}
+
+impl PriorPair<'_> {
+    /// Flows and frame at timestep `t` in (0, 1). It costs what [`Pair::at`] does and the enlargement of two fields.
+    ///
+    /// # Errors
+    /// [`InterpolateError::Timestep`] when `t` is not inside (0, 1).
+    pub fn at(&mut self, t: f32) -> Result<Prior, InterpolateError> {
+        let (width, height) = (self.pair.like.width(), self.pair.like.height());
+        let (frame, flows) = self.pair.make(t, |both, motion| both.flows(motion, t, width, height))?;
+        Ok(Prior { flows, frame })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! * [`FlowInterpolator`] makes in-between frames of any [`Frame`](ifr_frame::Frame) behind the trait
 //!   [`Interpolate`](ifr_frame::Interpolate).
+//! * [`FlowInterpolator::prior`] gives the flows at each instant beside the frame, for networks that start from them.
 //! * [`flow()`] is the flow from one luma [`Plane`] to another, [`flow_at`] the flows from an instant between them to both.
 //! * [`read_flo`] and [`write_flo`] exchange [`FlowField`]s as Middlebury `.flo` files, [`colour_flow`] paints them.
 //!
@@ -44,7 +45,7 @@ mod wheel;
 pub use field::FlowField;
 pub use flo::{FloError, MAX_AREA, MAX_SIDE, open_flo, read_flo, save_flo, write_flo};
 pub use flow::{FlowError, flow, flow_at};
-pub use interpolator::{FlowInterpolator, FlowOptions};
+pub use interpolator::{FlowInterpolator, FlowOptions, Prior, PriorPair};
 pub use params::Quality;
 pub use plane::Plane;
 pub use wheel::colour_flow;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ifr_flow::{FlowInterpolator, FlowOptions, Quality};
+use ifr_flow::{FlowInterpolator, FlowOptions, Prior, Quality};
 use ifr_frame::{ColorDescription, Frame, Interpolate, InterpolateError, PixelFormat, Samples, Subsampling};
 
 const QUALITIES: [Quality; 2] = [Quality::Standard, Quality::Fast];
@@ -219,12 +219,12 @@ fn the_number_of_threads_changes_nothing() {
     };
     let (a, b) = (at(0.0), at(1.0));
     for quality in QUALITIES {
-        let made: Vec<Frame> = [1, 2, 4]
+        let made: Vec<Prior> = [1, 2, 4]
             .map(|n| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
                 let mut i =
                     FlowInterpolator::with_options(FlowOptions { quality, pool: Some(Arc::new(pool)) });
-                i.pair(&a, &b).unwrap().at(0.4).unwrap()
+                i.prior(&a, &b).unwrap().at(0.4).unwrap()
             })
             .into();
         assert!(made[0] == made[1] && made[0] == made[2], "{quality:?}");
@@ -239,6 +239,78 @@ fn the_frame_before_changes_nothing() {
     i.pair(&a, &b).unwrap().at(0.5).unwrap();
     let after = i.pair(&b, &c).unwrap().at(0.5).unwrap();
     assert_eq!(after, between(Quality::Standard, &b, &c, 0.5));
+}
+
+#[test]
+fn a_prior_is_the_frame_and_the_flows_it_follows() {
+    // 8 to the right and 4 up over the pair; a size that halves with remainders, and one large enough to start coarser.
+    for (w, h) in [(193, 131), (1300, 722)] {
+        let at = |t: f32| {
+            frame(PixelFormat::YUV420P8, w, h, |p, x, y| texture(x - 8.0 * t + 50.0 * p as f32, y + 4.0 * t))
+        };
+        let (a, b) = (at(0.0), at(1.0));
+        for quality in QUALITIES {
+            let mut interpolator = FlowInterpolator::new(quality);
+            let mut pair = interpolator.prior(&a, &b).unwrap();
+            for t in [0.25, 0.6] {
+                let prior = pair.at(t).unwrap();
+                assert!(prior.frame == between(quality, &a, &b, t), "{quality:?} at {t}");
+                for (flow, k) in prior.flows.iter().zip([-t, 1.0 - t]) {
+                    assert_eq!((flow.width(), flow.height()), (w, h));
+                    let inside = (20..h - 20).flat_map(|y| (20..w - 20).map(move |x| (x, y)));
+                    let error: f32 = inside
+                        .map(|(x, y)| {
+                            let [u, v] = flow.at(x, y);
+                            (u - 8.0 * k).hypot(v + 4.0 * k)
+                        })
+                        .sum();
+                    let error = error / ((w - 40) * (h - 40)) as f32;
+                    assert!(error < 0.3, "{quality:?} {w}x{h} at {t}: {error} px");
+                }
+            }
+            for t in [0.0, 1.0, f32::NAN] {
+                assert!(matches!(pair.at(t), Err(InterpolateError::Timestep(_))));
+            }
+        }
+    }
+    let (a, b) =
+        (frame(PixelFormat::GRAY8, 32, 32, |_, x, _| x), frame(PixelFormat::GRAY8, 32, 34, |_, x, _| x));
+    let mismatch = FlowInterpolator::new(Quality::Fast).prior(&a, &b).err();
+    assert!(matches!(mismatch, Some(InterpolateError::Mismatch { .. })));
+}
+
+/// Random values at every sixth pixel, interpolated: unlike waves, no place looks like another.
+fn cloud(x: f32, y: f32) -> f32 {
+    let value = |x: f32, y: f32| {
+        let n = (x as i32 as u32).wrapping_mul(0x9E37_79B9) ^ (y as i32 as u32).wrapping_mul(0x85EB_CA6B);
+        let n = (n ^ (n >> 15)).wrapping_mul(0x2C1B_3C6D);
+        ((n ^ (n >> 13)) & 255) as f32
+    };
+    let (ix, iy) = ((x / 6.0).floor(), (y / 6.0).floor());
+    let (fx, fy) = (x / 6.0 - ix, y / 6.0 - iy);
+    let mix = |a: f32, b: f32, f: f32| a + f * (b - a);
+    let row = |y: f32| mix(value(ix, y), value(ix + 1.0, y), fx);
+    mix(row(iy), row(iy + 1.0), fy)
+}
+
+#[test]
+fn each_frame_leads_its_own_flow() {
+    // A bright square over a still ground, 16 pixels to the right.
+    let at = |t: f32| {
+        frame(PixelFormat::GRAY8, 160, 96, |_, x, y| {
+            let left = 50.0 + 16.0 * t;
+            let inside = x >= left && x < left + 40.0 && (30.0..66.0).contains(&y);
+            if inside { 150.0 + 0.4 * cloud(x - left + 300.0, y) } else { 0.4 * cloud(x, y) }
+        })
+    };
+    let (a, b) = (at(0.0), at(1.0));
+    let prior = FlowInterpolator::new(Quality::Standard).prior(&a, &b).unwrap().at(0.5).unwrap();
+    let [to0, to1] = &prior.flows;
+    let ([u, _], [v, _]) = (to0.at(78, 48), to1.at(78, 48));
+    assert!((u + 8.0).abs() < 0.5 && (v - 8.0).abs() < 0.5, "inside the square: {u} and {v}");
+    let ([u, _], [v, _]) = (to0.at(20, 48), to1.at(20, 48));
+    assert!(u.abs() < 0.3 && v.abs() < 0.3, "on the ground: {u} and {v}");
+    assert_ne!(to0.scaled(-1.0), *to1, "at the edges the frames do not agree");
 }
 
 #[test]
