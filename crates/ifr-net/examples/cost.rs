@@ -1,4 +1,4 @@
-//! What the three networks cost: `cargo run -p ifr-net --example cost -- 1280 704`.
+//! What every network costs: `cargo run -p ifr-net --example cost -- 1280 704`.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use ifr_net::{Cost, Network, Ratio};

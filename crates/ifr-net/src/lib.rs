@@ -1,4 +1,4 @@
-//! The networks of ifr as graphs: IFRNet S, B and L, their parameters, and what they cost.
+//! The networks of ifr as graphs: IFRNet S, B and L, alone or on a prior, their parameters, and what they cost.
 //!
 //! A network is described once, by code that records a [`Graph`] through a [`Builder`]: operations ([`Op`]), the
 //! tensors between them, and parameters under the names of the reference checkpoints. Everything else reads that
@@ -57,6 +57,28 @@
 //! At a scale s below 1, encoder and decoders work on images resized by s; flows (times 1/s), mask and residual are
 //! resized back before the last line. [`IfrNet::graph`] names all tensors.
 //!
+//! # The network on a prior
+//!
+//! Matching is the hardest thing to learn. A variant of each member ([`IfrNet::S_FLOW`], …) is given what another method
+//! found for the instant, and learns what to add: `prior.flows`, both flows at full size, and `prior.frame`, the frame made
+//! along them ([`Prior`]). Where it adds nothing, its flows are the prior's; where the gate is 1, its frame is.
+//!
+//! ```text
+//!     prior.flows  ► prior1 1/2 ► prior2 1/4 ► prior3 1/8 ► prior4 1/16       each the mean of 2×2 pixels, halved
+//!
+//!     1/16 → 1/8   decoder4 (level4 of both warped along prior4, t)             ► added flows 2+2, ft 54
+//!                     ▼     flows4 = prior3 + added flows
+//!     1/8 → 1/4    decoder3 (ft, level3 of both warped along flows4, flows4)    ► 2+2, ft 36
+//!                     ▼     added = decoder's + 2 · resize(added before, ×2); flows3 = prior2 + added; and so on
+//!     1/4 → 1/2    decoder2 (ft, level2 of both warped along flows3, flows3)    ► 2+2, ft 24
+//!                     ▼
+//!     1/2 → 1      decoder1 (ft, level1 of both warped along flows2, flows2,    ► 2+2, mask logit 1, residual 3,
+//!                     │      level1 of prior.frame)                               gate logit 1
+//!                     ▼     flows1 = prior.flows + added
+//!     1            merged = m · warp(img0) + (1 − m) · warp(img1) + mean
+//!                  pred = clamp(g · prior.frame + (1 − g) · merged + residual),     g = sigmoid(gate logit)
+//! ```
+//!
 //! # How a convolution travels
 //!
 //! The first convolution of decoder 3, from the paper to a kernel:
@@ -80,6 +102,8 @@
 //! * Tensors are batch × channels × height × width of `f32`; images are RGB in \[0, 1\]; flows are x (to the right),
 //!   then y (down), in pixels of the map they lie on.
 //! * Inputs are padded to [`Graph::multiple`], so that every [`Extent`] is whole and strides leave no remainder.
+//! * Inputs of [`Phase::Pair`] stay for all timesteps of a pair; those of [`Phase::Instant`], points or maps, come anew with
+//!   each.
 //! * Nodes stand in an order in which they can run. Each tensor is written once and whole. Nodes of [`Phase::Pair`]
 //!   read nothing that depends on t.
 //! * No node concatenates, and none overwrites channels: lists of sources do both.
@@ -90,6 +114,7 @@ mod graph;
 mod ifrnet;
 mod network;
 mod parameters;
+mod prior;
 pub mod reference;
 mod store;
 mod tensor;
@@ -100,7 +125,8 @@ pub use graph::{
     ParamInfo, Phase, Ratio, Source, StageId, TensorId, TensorInfo, View, Window,
 };
 pub use ifrnet::IfrNet;
-pub use network::{Network, UnknownNetwork, recognise};
+pub use network::{Network, RecogniseError, recognise};
 pub use parameters::{Mismatch, ParameterError, Parameters};
+pub use prior::{Prior, UnknownPrior};
 pub use store::{Dtype, Entry, ParameterStore, StoreError, write_safetensors};
 pub use tensor::{InputError, RunSize, Tensor};

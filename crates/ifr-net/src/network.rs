@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
 use thiserror::Error;
@@ -5,7 +6,8 @@ use thiserror::Error;
 use crate::graph::{Graph, GraphError, Ratio};
 use crate::ifrnet::IfrNet;
 use crate::parameters::Mismatch;
-use crate::store::ParameterStore;
+use crate::prior::Prior;
+use crate::store::{ParameterStore, printable};
 
 /// A network this crate describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,11 +23,26 @@ impl Network {
         IfrNet::ALL.into_iter().map(Self::IfrNet)
     }
 
-    /// Its name, e.g. `ifrnet-s`.
+    /// Its name, e.g. `ifrnet-s` or `ifrnet-s+flow`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::IfrNet(net) => net.name,
         }
+    }
+
+    /// What it is told of each instant beside the images and the timestep, if anything.
+    pub fn prior(&self) -> Option<Prior> {
+        match self {
+            Self::IfrNet(net) => net.prior,
+        }
+    }
+
+    /// What the metadata of its weights must say: `network`, its name, and, where it has one, its
+    /// [`prior`](Prior::KEY). Whoever saves weights adds their own words to these.
+    pub fn metadata(&self) -> BTreeMap<String, String> {
+        let name = ("network".to_owned(), self.name().to_owned());
+        let prior = self.prior().map(|prior| (Prior::KEY.to_owned(), prior.name().to_owned()));
+        std::iter::once(name).chain(prior).collect()
     }
 
     /// Its graph; see [`IfrNet::graph`].
@@ -45,18 +62,20 @@ impl fmt::Display for Network {
     }
 }
 
-/// Which network a file holds, by the names and shapes of its parameters.
+/// Which network a file holds, by the names and shapes of its parameters. What its metadata say of a
+/// [prior](Prior::KEY) must agree; where they say nothing, the shapes are enough.
 ///
 /// # Errors
-/// [`UnknownNetwork`] when it is none: the message names the network that comes closest and what differs.
-pub fn recognise(store: &ParameterStore) -> Result<Network, UnknownNetwork> {
+/// [`RecogniseError::Unknown`] when it is none: the message names the network that comes closest and what differs.
+/// [`RecogniseError::Prior`] when the metadata name another prior than the network of those shapes has.
+pub fn recognise(store: &ParameterStore) -> Result<Network, RecogniseError> {
     let mut closest: Option<(Network, Mismatch)> = None;
     for network in Network::all() {
         // Every network has a graph at full scale; one that had none could not be recognised.
         let Ok(graph) = network.graph(Ratio::ONE) else { continue };
         let mismatch = Mismatch::between(&graph, store);
         if mismatch.is_empty() {
-            return Ok(network);
+            return check_prior(network, store);
         }
         if closest.as_ref().is_none_or(|(_, best)| mismatch.len() < best.len()) {
             closest = Some((network, mismatch));
@@ -64,23 +83,56 @@ pub fn recognise(store: &ParameterStore) -> Result<Network, UnknownNetwork> {
     }
     let known = Network::all().map(|n| n.name()).collect::<Vec<_>>().join(", ");
     let hint = closest.map_or_else(String::new, |(_, mismatch)| {
-        // The three members share all names, so a stranger is one that shares few of them.
+        // The members share all names, so a stranger is one that shares few of them.
         let strange = mismatch.surplus.len() >= store.entries().len();
         if strange { "it has none of their parameters".to_owned() } else { format!("closest: {mismatch}") }
     });
-    Err(UnknownNetwork { origin: store.origin().to_owned(), arrays: store.entries().len(), known, hint })
+    let (origin, arrays) = (store.origin().to_owned(), store.entries().len());
+    Err(RecogniseError::Unknown { origin, arrays, known, hint })
 }
 
-/// A file that holds no known network.
+fn check_prior(network: Network, store: &ParameterStore) -> Result<Network, RecogniseError> {
+    let expected = network.prior().map_or("none", Prior::name);
+    match store.metadata().get(Prior::KEY) {
+        Some(found) if found != expected => Err(RecogniseError::Prior {
+            origin: store.origin().to_owned(),
+            network: network.name(),
+            found: printable(found, 100),
+            expected,
+        }),
+        _ => Ok(network),
+    }
+}
+
+/// A file that holds no network, or one that contradicts itself.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{origin} ({arrays} arrays) holds none of the known networks ({known}); {hint}")]
-pub struct UnknownNetwork {
-    /// The file.
-    pub origin: String,
-    /// How many arrays it holds.
-    pub arrays: usize,
-    /// The names of the known networks.
-    pub known: String,
-    /// What differs from the closest.
-    pub hint: String,
+#[non_exhaustive]
+pub enum RecogniseError {
+    /// A file that holds no known network.
+    #[error("{origin} ({arrays} arrays) holds none of the known networks ({known}); {hint}")]
+    Unknown {
+        /// The file.
+        origin: String,
+        /// How many arrays it holds.
+        arrays: usize,
+        /// The names of the known networks.
+        known: String,
+        /// What differs from the closest.
+        hint: String,
+    },
+    /// A file whose metadata name another prior than its parameters are for.
+    #[error(
+        "{origin} contradicts itself: its parameters are those of {network}, whose prior is '{expected}', but its metadata \
+         say '{found}'; correct the entry 'prior' or take the parameters that belong to it"
+    )]
+    Prior {
+        /// The file.
+        origin: String,
+        /// The network that has these parameters.
+        network: &'static str,
+        /// The prior that the metadata name.
+        found: String,
+        /// The network's own, or `none`.
+        expected: &'static str,
+    },
 }

@@ -73,9 +73,9 @@ impl Engine for Stuck {
         graph: &Graph,
         params: &Parameters,
         inputs: &[Tensor],
-        timesteps: &[Tensor],
+        instants: &[Vec<Tensor>],
     ) -> Result<Vec<Vec<Tensor>>, InputError> {
-        timesteps.iter().map(|_| self.run(graph, params, inputs)).collect()
+        instants.iter().map(|_| self.run(graph, params, inputs)).collect()
     }
 }
 

@@ -103,7 +103,7 @@ fn differences_are_listed() {
         assert!(message.contains(part), "{part} in {message}");
     }
     let message = recognise(&store).unwrap_err().to_string();
-    assert!(message.contains("none of the known networks (ifrnet-s, ifrnet-b, ifrnet-l)"), "{message}");
+    assert!(message.contains("none of the known networks (ifrnet-s, ifrnet-b, ifrnet-l, ifrnet-s+flow, ifrnet-b+flow, ifrnet-l+flow)"), "{message}");
     assert!(message.contains("closest: "), "{message}");
     assert!(message.len() < 2000);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ifr_flow::Quality;
 use ifr_net::{
-    GraphError, Network, ParameterError, ParameterStore, Parameters, Ratio, StoreError, UnknownNetwork,
+    GraphError, Network, ParameterError, ParameterStore, Parameters, Ratio, RecogniseError, StoreError,
 };
 use thiserror::Error;
 
@@ -56,7 +56,7 @@ impl Model {
     /// A network from a safetensors file; which one is recognised by the names and shapes of its parameters.
     ///
     /// # Errors
-    /// [`ModelError`] when the file cannot be read or holds no known network.
+    /// [`ModelError`] when the file cannot be read, holds no known network or contradicts itself.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ModelError> {
         let store = ParameterStore::open(path)?;
         let network = ifr_net::recognise(&store)?;
@@ -101,9 +101,9 @@ pub enum ModelError {
     /// The file cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The file holds no known network.
+    /// The file holds no known network, or contradicts itself.
     #[error(transparent)]
-    Network(#[from] UnknownNetwork),
+    Network(#[from] RecogniseError),
     /// The parameters cannot be read.
     #[error(transparent)]
     Parameters(#[from] ParameterError),

@@ -23,9 +23,9 @@ pub trait Engine {
         inputs: &[Tensor],
     ) -> Result<Vec<Tensor>, Self::Error>;
 
-    /// Runs a graph for several timesteps of one pair: the outputs for each of `timesteps`, which take the place of the
-    /// inputs of [`Phase::Instant`]. An engine that keeps what [`Phase::Pair`] made does so here; by default
-    /// everything runs anew.
+    /// Runs a graph for several instants of one pair: the outputs for each of `instants`, which hold the inputs of
+    /// [`Phase::Instant`] in the order of [`Graph::inputs`] and take the place of those in `inputs`. An engine that keeps
+    /// what [`Phase::Pair`] made does so here; by default everything runs anew.
     ///
     /// # Errors
     /// What the engine reports.
@@ -34,17 +34,18 @@ pub trait Engine {
         graph: &Graph,
         params: &Parameters,
         inputs: &[Tensor],
-        timesteps: &[Tensor],
+        instants: &[Vec<Tensor>],
     ) -> Result<Vec<Vec<Tensor>>, Self::Error> {
-        timesteps.iter().map(|t| self.run(graph, params, &at_instant(graph, inputs, t))).collect()
+        instants.iter().map(|at| self.run(graph, params, &at_instant(graph, inputs, at))).collect()
     }
 }
 
-/// The inputs with those of [`Phase::Instant`] replaced.
-fn at_instant(graph: &Graph, inputs: &[Tensor], t: &Tensor) -> Vec<Tensor> {
+/// The inputs with those of [`Phase::Instant`] replaced by these, in order.
+fn at_instant(graph: &Graph, inputs: &[Tensor], instant: &[Tensor]) -> Vec<Tensor> {
+    let mut instant = instant.iter();
     let pick = |(&id, input): (&TensorId, &Tensor)| match graph.tensor(id).phase {
         Phase::Pair => input.clone(),
-        Phase::Instant => t.clone(),
+        Phase::Instant => instant.next().unwrap_or(input).clone(),
     };
     graph.inputs().iter().zip(inputs).map(pick).collect()
 }
@@ -132,7 +133,7 @@ pub fn check<E: Engine>(engine: &mut E) -> Result<(), Box<Failure>> {
 }
 
 /// Runs one case on an engine: twice, since engines keep buffers and must not let one run shine through in the next. A
-/// graph with a timestep then runs for several of them.
+/// graph with inputs of [`Phase::Instant`] then runs for several instants.
 ///
 /// # Errors
 /// How it failed.
@@ -143,13 +144,16 @@ pub fn check_case<E: Engine>(engine: &mut E, case: &Case) -> Result<(), Box<Fail
         let found = engine.run(graph, params, inputs).map_err(|e| case.failed(e))?;
         compare(case, &found, &expected)?;
     }
-    let mut of_phase =
+    let of_instant =
         graph.inputs().iter().zip(inputs).filter(|(id, _)| graph.tensor(**id).phase == Phase::Instant);
-    let Some((_, given)) = of_phase.next() else { return Ok(()) };
+    let given: Vec<Tensor> = of_instant.map(|(_, tensor)| tensor.clone()).collect();
+    if given.is_empty() {
+        return Ok(());
+    }
     let mut other = given.clone();
-    other.data_mut().iter_mut().for_each(|t| *t = 1.0 - *t);
-    let timesteps = [given.clone(), other.clone(), given.clone()];
-    let found = engine.run_instants(graph, params, inputs, &timesteps).map_err(|e| case.failed(e))?;
+    other.iter_mut().flat_map(|tensor| tensor.data_mut()).for_each(|v| *v = 1.0 - *v);
+    let instants = [given.clone(), other.clone(), given];
+    let found = engine.run_instants(graph, params, inputs, &instants).map_err(|e| case.failed(e))?;
     let at_other =
         reference::run(graph, params, &at_instant(graph, inputs, &other)).map_err(|e| case.failed(e))?;
     let wanted = [&expected, &at_other, &expected];

@@ -47,6 +47,12 @@ impl Maker {
         self.b.input(name, channels, Extent::Point)
     }
 
+    /// An input at full size that comes anew with each instant.
+    pub(super) fn instant(&mut self, name: &str, channels: usize, fill: Fill) -> View {
+        self.fills.push(fill);
+        self.b.instant(name, channels, Extent::FULL)
+    }
+
     /// A timestep.
     pub(super) fn timestep(&mut self, name: &str) -> View {
         self.fills.push(Fill::Cycle(&[0.25, 0.5, 0.8]));

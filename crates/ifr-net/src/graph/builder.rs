@@ -84,7 +84,13 @@ impl Builder {
     /// A number that the caller provides for each sample and timestep: a point tensor of 1 channel. All that depends
     /// on it is of [`Phase::Instant`].
     pub fn timestep(&mut self, name: &str) -> View {
-        self.declare(name, 1, Extent::Point, Phase::Instant)
+        self.instant(name, 1, Extent::Point)
+    }
+
+    /// A map (or a point tensor) that the caller provides anew for each timestep, e.g. the flows of another method. All
+    /// that depends on it is of [`Phase::Instant`].
+    pub fn instant(&mut self, name: &str, channels: usize, extent: Extent) -> View {
+        self.declare(name, channels, extent, Phase::Instant)
     }
 
     /// Marks a whole tensor, written by an operation, as an output of the graph.

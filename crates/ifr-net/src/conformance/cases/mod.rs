@@ -1,4 +1,5 @@
 mod conv;
+mod instants;
 mod networks;
 mod pointwise;
 mod sample;
@@ -14,6 +15,7 @@ pub fn cases() -> Result<Vec<Case>, GraphError> {
     let mut cases = conv::cases()?;
     cases.extend(sample::cases()?);
     cases.extend(pointwise::cases()?);
+    cases.extend(instants::cases()?);
     cases.extend(networks::cases()?);
     Ok(cases)
 }

@@ -4,16 +4,24 @@ use crate::conformance::Case;
 use crate::conformance::make::{Fill, Maker, case};
 use crate::graph::{ConvSpec, GraphError, Ratio, Source, Window};
 use crate::ifrnet::IfrNet;
+use crate::prior::Prior;
 
 /// A member of the family that no vector width divides.
-const TINY: IfrNet =
-    IfrNet { name: "ifrnet-tiny", encoder: [5, 6, 7, 9], decoder: [11, 10, 9, 13], side: 3, first_kernel: 3 };
+const TINY: IfrNet = IfrNet {
+    name: "ifrnet-tiny",
+    encoder: [5, 6, 7, 9],
+    decoder: [11, 10, 9, 13],
+    side: 3,
+    first_kernel: 3,
+    prior: None,
+};
 
 pub(super) fn cases() -> Result<Vec<Case>, GraphError> {
     let mut cases = Vec::new();
     outputs(&mut cases)?;
     replaced_channels(&mut cases)?;
     let seven = IfrNet { name: "ifrnet-tiny-7", first_kernel: 7, ..TINY };
+    let flow = IfrNet { name: "ifrnet-tiny+flow", prior: Some(Prior::Flow), ..TINY };
     for (net, scale, size) in [
         (TINY, "1", [1, 16, 16]),
         (TINY, "1", [2, 32, 48]),
@@ -23,12 +31,21 @@ pub(super) fn cases() -> Result<Vec<Case>, GraphError> {
         (TINY, "4/5", [1, 40, 60]),
         (TINY, "3/4", [1, 64, 64]),
         (TINY, "1/4", [1, 64, 128]),
+        (flow, "1", [1, 16, 16]),
+        (flow, "1", [2, 48, 32]),
+        (flow, "1", [1, 96, 144]),
+        (flow, "1/2", [2, 32, 64]),
+        (flow, "4/5", [1, 40, 60]),
     ] {
         let graph = net.graph(scale.parse::<Ratio>()?)?;
-        let graph =
-            graph.with_outputs(&["pred", "decoder4", "decoder3", "decoder2", "decoder1", "flows1"])?;
+        let mut outputs = vec!["pred", "decoder4", "decoder3", "decoder2", "decoder1", "flows1"];
+        let mut fills = vec![Fill::Unit, Fill::Unit, Fill::Cycle(&[0.25, 0.5, 0.8])];
+        if net.prior.is_some() {
+            outputs.extend(["prior4", "residual_flows1", "gate", "merged"]);
+            fills.extend([Fill::Noise(3.0), Fill::Unit]);
+        }
+        let graph = graph.with_outputs(&outputs)?;
         let name = format!("{net} at scale {scale}, {size:?}");
-        let fills = [Fill::Unit, Fill::Unit, Fill::Cycle(&[0.25, 0.5, 0.8])];
         cases.push(case(name, graph, size, &fills, 1e-4)?);
     }
     Ok(cases)
