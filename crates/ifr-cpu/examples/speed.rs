@@ -1,9 +1,9 @@
 //! Time a frame of the IFRNet family takes, without any video around it.
 //!
-//!     cargo run --release -p ifr-cpu --example speed -- [s|b|l] [WIDTHxHEIGHT] [THREADS] [LEVEL]
+//!     cargo run --release -p ifr-cpu --example speed -- [s|b|l|s+flow|…] [WIDTHxHEIGHT] [THREADS] [LEVEL]
 //!
 //! Prints the least wall time of several runs, and the processor time a run takes on all threads together, for the part
-//! that a pair's instants share and for one instant.
+//! that a pair's instants share and for one instant; a prior's own time is not in it.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
 use std::error::Error;
@@ -16,12 +16,9 @@ use ifr_net::{IfrNet, Parameters, Ratio};
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let arg = |i: usize, default: &str| args.get(i).cloned().unwrap_or_else(|| default.to_owned());
-    let net = match arg(0, "s").as_str() {
-        "s" => IfrNet::S,
-        "b" => IfrNet::B,
-        "l" => IfrNet::L,
-        other => return Err(format!("no network '{other}': s, b or l").into()),
-    };
+    let name = format!("ifrnet-{}", arg(0, "s"));
+    let known = IfrNet::ALL.into_iter().find(|net| net.name == name);
+    let net = known.ok_or_else(|| format!("no network '{name}': s, b or l, or s+flow, b+flow or l+flow"))?;
     let size = arg(1, "448x256");
     let (width, height) = size.split_once('x').ok_or("a size such as 448x256")?;
     let (width, height): (usize, usize) = (width.parse()?, height.parse()?);
@@ -43,7 +40,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let images = [image(1), image(2)];
     engine.pair(width, height, &[&images[0], &images[1]])?;
-    engine.at(&[0.5])?;
+    // Nonsense for a prior, but the time does not depend on what it says.
+    let flows: Vec<f32> = (0..4 * width * height).map(|i| (i % 17) as f32 - 8.0).collect();
+    let instant: [&[f32]; 3] = [&[0.5], &flows, &images[0]];
+    let instant = &instant[..graph.inputs().len() - 2];
+    engine.at(instant)?;
 
     let (mut pair, mut at) = ([f64::MAX; 2], [f64::MAX; 2]);
     for _ in 0..7 {
@@ -55,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok::<(), ifr_cpu::CpuError>(())
         };
         timed(&mut pair, &mut || engine.pair(width, height, &[&images[0], &images[1]]))?;
-        timed(&mut at, &mut || engine.at(&[0.5]))?;
+        timed(&mut at, &mut || engine.at(instant))?;
     }
     println!(
         "{net} {width}x{height}, {threads} threads, {level}: pair {:.1} ms + instant {:.1} ms = {:.1} ms \

@@ -48,7 +48,7 @@ impl Default for EngineOptions {
 /// let (first, second) = (vec![0.25; 3 * width * height], vec![0.75; 3 * width * height]);
 /// let mut middle = vec![0.0; 3 * width * height];
 /// engine.pair(width, height, &[&first, &second])?; // what all instants of the pair share
-/// engine.at(&[0.5])?; // what they do not
+/// engine.at(&[&[0.5]])?; // what they do not
 /// engine.read_output(0, &mut middle)?;
 /// assert!(middle.iter().all(|v| (0.0..=1.0).contains(v)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -134,8 +134,8 @@ impl Engine {
         self.buffer.len() * size_of::<f32>()
     }
 
-    /// Takes the inputs of a pair (those of the graph's inputs that are no timesteps, in order; each channels × height × width)
-    /// and computes what does not depend on a timestep.
+    /// Takes the inputs of a pair (those of the graph's inputs that are of [`Phase::Pair`], in order; each channels × height ×
+    /// width) and computes what does not depend on an instant.
     ///
     /// # Errors
     /// As [`Engine::prepare`], and [`CpuError::Input`] when number or lengths of the inputs are not what the graph asks
@@ -149,25 +149,17 @@ impl Engine {
         Ok(())
     }
 
-    /// Computes the outputs for one instant of the pair; `instants` are the graph's timestep inputs, in order.
+    /// Takes the inputs of an instant of the pair (those that are of [`Phase::Instant`], in order; a timestep is one value, a
+    /// map channels × height × width) and computes the outputs.
     ///
     /// # Errors
-    /// [`CpuError::NoPair`] when there is none; [`CpuError::Input`] when there are more or fewer values than the graph takes.
-    pub fn at(&mut self, instants: &[f32]) -> Result<(), CpuError> {
+    /// [`CpuError::NoPair`] when there is none; [`CpuError::Input`] when number or lengths of the inputs are not what the
+    /// graph asks for.
+    pub fn at(&mut self, inputs: &[&[f32]]) -> Result<(), CpuError> {
         if self.done.is_none() {
             return Err(CpuError::NoPair);
         }
-        let found = self.inputs_of(Phase::Instant).count();
-        if found != instants.len() {
-            return Err(InputError::Count { expected: found, found: instants.len() }.into());
-        }
-        let Some(plan) = &self.plan else { return Err(CpuError::NoPair) };
-        let memory = self.buffer.memory();
-        let of_phase = self.graph.inputs().iter().zip(&plan.inputs);
-        let maps = of_phase.filter(|(id, _)| self.graph.tensor(**id).phase == Phase::Instant);
-        for ((_, map), value) in maps.zip(instants) {
-            upload(map, std::slice::from_ref(value), memory);
-        }
+        self.upload(Phase::Instant, inputs)?;
         self.run(Phase::Instant);
         self.done = Some(Phase::Instant);
         Ok(())
@@ -210,16 +202,16 @@ impl Engine {
             i * n..(i + 1) * n
         };
         for i in 0..size.batch {
-            let (mut maps, mut instants) = (Vec::new(), Vec::new());
+            let (mut pair, mut instant) = (Vec::new(), Vec::new());
             for (&id, tensor) in self.graph.inputs().iter().zip(inputs) {
                 let values = &tensor.data()[sample(tensor, i)];
                 match self.graph.tensor(id).phase {
-                    Phase::Pair => maps.push(values),
-                    Phase::Instant => instants.extend_from_slice(values),
+                    Phase::Pair => pair.push(values),
+                    Phase::Instant => instant.push(values),
                 }
             }
-            self.pair(size.width, size.height, &maps)?;
-            self.at(&instants)?;
+            self.pair(size.width, size.height, &pair)?;
+            self.at(&instant)?;
             for (index, output) in outputs.iter_mut().enumerate() {
                 let range = sample(output, i);
                 self.read_output(index, &mut output.data_mut()[range])?;

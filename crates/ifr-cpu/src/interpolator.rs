@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use ifr_frame::{Frame, FrameError, Interpolate, InterpolateError, Padding, Pair, RgbImage, Samples};
-use ifr_net::{Extent, Graph, Parameters, Phase};
+use ifr_net::{Extent, Graph, Parameters, Phase, Prior};
+use rayon::ThreadPool;
 
 use crate::engine::{Engine, EngineOptions};
 use crate::error::CpuError;
+use crate::prior::{FlowPrior, PairPrior, image};
 
 /// Makes in-between frames with a network.
 ///
@@ -14,6 +16,10 @@ use crate::error::CpuError;
 /// what comes out is cropped and converted back to the format and colour description of its sources. An alpha plane is
 /// blended linearly: networks know nothing of it. Large frames can be handled at a lower working scale, which is a
 /// property of the graph ([`IfrNet::graph`](ifr_net::IfrNet::graph)).
+///
+/// A graph that asks for a [prior](Prior) gets it: the flows and the frame of
+/// [`FlowInterpolator::prior`](ifr_flow::FlowInterpolator::prior) in its best quality, padded likewise, worked out on the
+/// same threads.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -39,10 +45,13 @@ pub struct NetInterpolator {
     last: Option<(Arc<Frame>, Arc<RgbImage>)>,
     /// Where the network's output goes before it is cropped.
     output: Option<RgbImage>,
+    /// What the network is told of each instant beside the images, if it asks for that.
+    prior: Option<FlowPrior>,
 }
 
 impl NetInterpolator {
-    /// An interpolator for a graph that takes two images and a timestep, and makes one image of their size.
+    /// An interpolator for a graph that takes two images and a timestep, and a prior or not, and makes one image of their
+    /// size.
     ///
     /// # Errors
     /// [`CpuError::Interface`] when the graph is none of that kind; otherwise as [`Engine::new`].
@@ -55,23 +64,29 @@ impl NetInterpolator {
             let info = graph.tensor(id);
             (info.phase, info.channels, info.extent)
         };
-        let image = (3, Extent::FULL);
+        let plain = [
+            (Phase::Pair, 3, Extent::FULL),
+            (Phase::Pair, 3, Extent::FULL),
+            (Phase::Instant, 1, Extent::Point),
+        ];
+        let prior = [(Phase::Instant, 4, Extent::FULL), (Phase::Instant, 3, Extent::FULL)];
         let inputs: Vec<_> = graph.inputs().iter().map(kind).collect();
-        if inputs
-            != [
-                (Phase::Pair, image.0, image.1),
-                (Phase::Pair, image.0, image.1),
-                (Phase::Instant, 1, Extent::Point),
-            ]
-        {
-            return Err(fault("its inputs are not two images and a timestep"));
-        }
+        let named = graph.inputs().iter().skip(plain.len()).map(|&id| graph.tensor(id).name.as_str());
+        let prior = if inputs == plain {
+            None
+        } else if inputs == [&plain[..], &prior].concat() && named.eq([Prior::FLOWS, Prior::FRAME]) {
+            Some(FlowPrior::new(options.pool.clone()))
+        } else {
+            return Err(fault(
+                "its inputs are not two images and a timestep, with or without the prior 'flow'",
+            ));
+        };
         let outputs: Vec<_> = graph.outputs().iter().map(kind).map(|(_, c, e)| (c, e)).collect();
-        if outputs != [image] {
+        if outputs != [(3, Extent::FULL)] {
             return Err(fault("its output is not one image"));
         }
         let engine = Engine::new(graph, parameters, options.clone())?;
-        Ok(Self { engine, options, last: None, output: None })
+        Ok(Self { engine, options, last: None, output: None, prior })
     }
 
     /// The engine at work.
@@ -83,12 +98,15 @@ impl NetInterpolator {
     fn image(&self, frame: &Arc<Frame>, padding: Padding) -> Result<Arc<RgbImage>, FrameError> {
         match &self.last {
             Some((known, image)) if Arc::ptr_eq(known, frame) => Ok(image.clone()),
-            _ => {
-                let image = frame.to_rgb();
-                let padded = padding.padded_size() != (frame.width(), frame.height());
-                Ok(Arc::new(if padded { padding.pad(&image)? } else { image }))
-            }
+            _ => image(frame, padding).map(Arc::new),
         }
+    }
+}
+
+fn on<T: Send>(pool: Option<&Arc<ThreadPool>>, work: impl FnOnce() -> T + Send) -> T {
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
     }
 }
 
@@ -111,20 +129,30 @@ impl Interpolate for NetInterpolator {
         let padding = Padding::to_multiple(first.width(), first.height(), multiple);
         let (width, height) = padding.padded_size();
         let convert = || rayon::join(|| self.image(first, padding), || self.image(second, padding));
-        let (a, b) = match &self.options.pool {
-            Some(pool) => pool.install(convert),
-            None => convert(),
-        };
+        let (a, b) = on(self.options.pool.as_ref(), convert);
         let (a, b) = (a.map_err(failed)?, b.map_err(failed)?);
         self.last = Some((second.clone(), b.clone()));
-        self.engine.pair(width, height, &[a.data(), b.data()]).map_err(failed)?;
-        Ok(Box::new(NetPair { interpolator: self, frames: [first.clone(), second.clone()], padding }))
+        let Self { engine, options, output, prior, .. } = self;
+        engine.pair(width, height, &[a.data(), b.data()]).map_err(failed)?;
+        let prior = prior.as_mut().map(|prior| prior.pair(first, second)).transpose()?;
+        let pool = options.pool.as_ref();
+        Ok(Box::new(NetPair {
+            engine,
+            pool,
+            output,
+            prior,
+            frames: [first.clone(), second.clone()],
+            padding,
+        }))
     }
 }
 
 /// A pair whose shared part has been computed.
 struct NetPair<'a> {
-    interpolator: &'a mut NetInterpolator,
+    engine: &'a mut Engine,
+    pool: Option<&'a Arc<ThreadPool>>,
+    output: &'a mut Option<RgbImage>,
+    prior: Option<PairPrior<'a>>,
     frames: [Arc<Frame>; 2],
     padding: Padding,
 }
@@ -132,9 +160,16 @@ struct NetPair<'a> {
 impl Pair for NetPair<'_> {
     fn at(&mut self, t: f32) -> Result<Frame, InterpolateError> {
         InterpolateError::check_timestep(t)?;
-        let NetInterpolator { engine, output, .. } = &mut *self.interpolator;
-        engine.at(&[t]).map_err(failed)?;
-        let (width, height) = self.padding.padded_size();
+        let Self { engine, output, padding, .. } = self;
+        match &mut self.prior {
+            Some(prior) => {
+                let (flows, frame) = on(self.pool, || prior.at(t, *padding))?;
+                engine.at(&[&[t], flows, frame.data()])
+            }
+            None => engine.at(&[&[t]]),
+        }
+        .map_err(failed)?;
+        let (width, height) = padding.padded_size();
         let fits = |image: &RgbImage| (image.width(), image.height()) == (width, height);
         let mut padded = match output.take().filter(fits) {
             Some(image) => image,
@@ -145,10 +180,10 @@ impl Pair for NetPair<'_> {
         let frame = if (width, height) == (like.width(), like.height()) {
             padded.to_frame(like.format(), like.color())
         } else {
-            self.padding.crop(&padded).and_then(|image| image.to_frame(like.format(), like.color()))
+            padding.crop(&padded).and_then(|image| image.to_frame(like.format(), like.color()))
         }
         .map_err(failed)?;
-        *output = Some(padded);
+        **output = Some(padded);
         if like.format().alpha { with_alpha(&frame, &self.frames, t).map_err(failed) } else { Ok(frame) }
     }
 }

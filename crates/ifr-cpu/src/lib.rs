@@ -1,6 +1,7 @@
 //! Plans and runs the networks of ifr on the CPU.
 //!
-//! * [`NetInterpolator`] is what a video wants: frames in, frames in between out.
+//! * [`NetInterpolator`] is what a video wants: frames in, frames in between out. For a network that starts from a prior
+//!   it makes that by itself.
 //! * [`Engine`] runs any [`Graph`](ifr_net::Graph). What a pair of images shares is computed once ([`Engine::pair`]), the rest
 //!   for each timestep ([`Engine::at`]).
 //! * [`Level`] is the instruction set of the kernels: plain Rust, AVX2 with FMA, or AVX-512; the best one is found at run
@@ -27,6 +28,7 @@ mod layout;
 mod level;
 mod memory;
 mod plan;
+mod prior;
 mod profile;
 
 pub use engine::{Engine, EngineOptions};

@@ -12,19 +12,28 @@ fn picture(width: usize, height: usize, seed: usize) -> Vec<f32> {
 }
 
 fn engine(threads: usize, level: Level) -> Engine {
-    let graph = IfrNet::S.graph(Ratio::ONE).unwrap();
+    engine_of(IfrNet::S, threads, level)
+}
+
+fn engine_of(net: IfrNet, threads: usize, level: Level) -> Engine {
+    let graph = net.graph(Ratio::ONE).unwrap();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let options = EngineOptions { pool: Some(Arc::new(pool)), level };
     Engine::new(&graph, &Parameters::by_rule(&graph), options).unwrap()
 }
 
-/// The frames at ¼, ½ and ¼ again.
+/// The frames at ¼, ½ and ¼ again, with a prior of its own for each, where the network takes one.
 fn frames(engine: &mut Engine, width: usize, height: usize) -> [Vec<f32>; 3] {
     let images = [picture(width, height, 1), picture(width, height, 2)];
     engine.pair(width, height, &[&images[0], &images[1]]).unwrap();
     [0.25, 0.5, 0.25].map(|t| {
         let mut out = vec![0.0; 3 * width * height];
-        engine.at(&[t]).unwrap();
+        let frame = picture(width, height, (8.0 * t) as usize);
+        let flows: Vec<f32> =
+            (0..4 * width * height).map(|i| t * ((i * 29 % 61) as f32 - 30.0) / 8.0).collect();
+        let inputs: [&[f32]; 3] = [&[t], &flows, &frame];
+        let taken = engine.graph().inputs().len() - 2;
+        engine.at(&inputs[..taken]).unwrap();
         engine.read_output(0, &mut out).unwrap();
         out
     })
@@ -46,11 +55,24 @@ fn threads_change_nothing() {
 }
 
 #[test]
+fn threads_change_nothing_with_a_prior() {
+    for level in Level::available().into_iter().filter(|&l| l != Level::SCALAR) {
+        let [one, two, four] = [1, 2, 4].map(|n| frames(&mut engine_of(IfrNet::S_FLOW, n, level), 112, 80));
+        assert_eq!(one[0], one[2], "an instant asked for twice");
+        assert_ne!(one[0], one[1], "instants differ");
+        assert!(one == two && one == four, "{level}");
+    }
+}
+
+#[test]
 fn what_ran_before_changes_nothing() {
-    let mut used = engine(2, Level::best());
-    for (width, height) in [(160, 96), (48, 32), (96, 160), (160, 96)] {
-        let found = frames(&mut used, width, height);
-        assert!(found == frames(&mut engine(2, Level::best()), width, height), "{width}x{height}");
+    for net in [IfrNet::S, IfrNet::S_FLOW] {
+        let mut used = engine_of(net, 2, Level::best());
+        for (width, height) in [(160, 96), (48, 32), (96, 160), (160, 96)] {
+            let found = frames(&mut used, width, height);
+            let fresh = frames(&mut engine_of(net, 2, Level::best()), width, height);
+            assert!(found == fresh, "{net} at {width}x{height}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use ifr_cpu::{CpuError, EngineOptions, NetInterpolator};
+use ifr_flow::{FlowInterpolator, Quality};
 use ifr_frame::{
     ColorDescription, Frame, Interpolate, InterpolateError, Padding, PixelFormat, RgbImage, Samples,
     Subsampling,
@@ -12,7 +13,11 @@ use ifr_frame::{
 use ifr_net::{Activation, Builder, Extent, IfrNet, Parameters, Ratio, Tensor, reference};
 
 fn interpolator(scale: &str) -> NetInterpolator {
-    let graph = IfrNet::S.graph(scale.parse().unwrap()).unwrap();
+    interpolator_of(IfrNet::S, scale)
+}
+
+fn interpolator_of(net: IfrNet, scale: &str) -> NetInterpolator {
+    let graph = net.graph(scale.parse().unwrap()).unwrap();
     NetInterpolator::new(&graph, &Parameters::by_rule(&graph), EngineOptions::default()).unwrap()
 }
 
@@ -30,19 +35,22 @@ fn frame(format: PixelFormat, width: usize, height: usize, seed: usize) -> Arc<F
 
 #[test]
 fn any_size_and_format_comes_back_as_it_was() {
-    let mut net = interpolator("1");
     let formats = [
         PixelFormat::YUV420P8,
         PixelFormat::yuv(Subsampling::S422, 10),
         PixelFormat::RGB16,
         PixelFormat::GRAY8,
+        PixelFormat { alpha: true, ..PixelFormat::RGB8 },
     ];
-    for (i, format) in formats.into_iter().enumerate() {
-        for (width, height) in [(1, 1), (33, 17), (48, 32)] {
-            let (a, b) = (frame(format, width, height, i), frame(format, width, height, i + 1));
-            let mut pair = net.pair(&a, &b).unwrap();
-            for t in [0.1, 0.5, 0.999] {
-                assert!(pair.at(t).unwrap().is_like(&a), "{format} {width}x{height} at {t}");
+    for net in [IfrNet::S, IfrNet::S_FLOW] {
+        let mut net = interpolator_of(net, "1");
+        for (i, format) in formats.into_iter().enumerate() {
+            for (width, height) in [(1, 1), (33, 17), (48, 32)] {
+                let (a, b) = (frame(format, width, height, i), frame(format, width, height, i + 1));
+                let mut pair = net.pair(&a, &b).unwrap();
+                for t in [0.1, 0.5, 0.999] {
+                    assert!(pair.at(t).unwrap().is_like(&a), "{format} {width}x{height} at {t}");
+                }
             }
         }
     }
@@ -65,21 +73,72 @@ fn it_is_the_network_on_padded_images() {
     }
 }
 
+/// The prior is worked out apart and handed to the scalar reference.
+#[test]
+fn a_prior_is_supplied_padded_like_the_images() {
+    for (scale, width, height) in [("1", 45, 30), ("0.5", 45, 30), ("1", 32, 32)] {
+        let (a, b) =
+            (frame(PixelFormat::RGB16, width, height, 1), frame(PixelFormat::RGB16, width, height, 2));
+        let graph = IfrNet::S_FLOW.graph(scale.parse().unwrap()).unwrap();
+        let padding = Padding::to_multiple(width, height, graph.multiple());
+        let (pw, ph) = padding.padded_size();
+        let input = |f: &Frame| Tensor::from(&padding.pad(&f.to_rgb()).unwrap());
+        for t in [0.25, 0.7] {
+            let prior = FlowInterpolator::new(Quality::Standard).prior(&a, &b).unwrap().at(t).unwrap();
+            let mut flows = Tensor::zeros([1, 4, ph, pw]);
+            for c in 0..4 {
+                for (i, v) in flows.plane_mut(0, c).iter_mut().enumerate() {
+                    *v = prior.flows[c / 2].at((i % pw).min(width - 1), (i / pw).min(height - 1))[c % 2];
+                }
+            }
+            assert!(flows.data().iter().any(|v| v.abs() > 0.1), "there is motion");
+            let inputs = [input(&a), input(&b), Tensor::point(&[t]), flows, input(&prior.frame)];
+            let expected = reference::run(&graph, &Parameters::by_rule(&graph), &inputs).unwrap().remove(0);
+            let expected = padding.crop(&expected.into_image().unwrap()).unwrap();
+
+            let mut net = interpolator_of(IfrNet::S_FLOW, scale);
+            assert_eq!(net.name(), "ifrnet-s+flow");
+            let found = net.pair(&a, &b).unwrap().at(t).unwrap().to_rgb();
+            let difference = found.data().iter().zip(expected.data()).map(|(a, b)| (a - b).abs());
+            let worst = difference.fold(0.0, f32::max);
+            assert!(worst < 1e-4, "scale {scale}, {width}x{height} at {t}: {worst}");
+        }
+    }
+}
+
 #[test]
 fn a_stream_reuses_its_frames() {
     let format = PixelFormat::YUV420P8;
     let frames: Vec<_> = (0..4).map(|i| frame(format, 40, 24, i)).collect();
-    let mut stream = interpolator("1");
-    for two in frames.windows(2) {
-        let reused = stream.pair(&two[0], &two[1]).unwrap().at(0.5).unwrap();
-        let fresh = interpolator("1").pair(&two[0], &two[1]).unwrap().at(0.5).unwrap();
-        assert_eq!(reused, fresh);
+    for net in [IfrNet::S, IfrNet::S_FLOW] {
+        let mut stream = interpolator_of(net, "1");
+        let fresh = |a, b| interpolator_of(net, "1").pair(a, b).unwrap().at(0.5).unwrap();
+        for two in frames.windows(2) {
+            let reused = stream.pair(&two[0], &two[1]).unwrap().at(0.5).unwrap();
+            assert_eq!(reused, fresh(&two[0], &two[1]));
+        }
+        // A frame of another size, and back again.
+        let large = [frame(format, 64, 48, 1), frame(format, 64, 48, 2)];
+        assert!(stream.pair(&large[0], &large[1]).unwrap().at(0.5).unwrap().is_like(&large[0]));
+        let again = stream.pair(&frames[0], &frames[1]).unwrap().at(0.5).unwrap();
+        assert_eq!(again, fresh(&frames[0], &frames[1]));
     }
-    // A frame of another size, and back again.
-    let large = [frame(format, 64, 48, 1), frame(format, 64, 48, 2)];
-    assert!(stream.pair(&large[0], &large[1]).unwrap().at(0.5).unwrap().is_like(&large[0]));
-    let fresh = interpolator("1").pair(&frames[0], &frames[1]).unwrap().at(0.5).unwrap();
-    assert_eq!(stream.pair(&frames[0], &frames[1]).unwrap().at(0.5).unwrap(), fresh);
+}
+
+#[test]
+fn threads_change_no_frame_with_a_prior() {
+    let (a, b) = (frame(PixelFormat::YUV420P8, 120, 70, 1), frame(PixelFormat::YUV420P8, 120, 70, 2));
+    let graph = IfrNet::S_FLOW.graph(Ratio::ONE).unwrap();
+    let parameters = Parameters::by_rule(&graph);
+    let made = [1, 3].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let options = EngineOptions { pool: Some(Arc::new(pool)), ..EngineOptions::default() };
+        let mut net = NetInterpolator::new(&graph, &parameters, options).unwrap();
+        let mut pair = net.pair(&a, &b).unwrap();
+        [0.25, 0.75].map(|t| pair.at(t).unwrap())
+    });
+    assert!(made[0] == made[1]);
+    assert!(made[0][0] != made[0][1]);
 }
 
 #[test]
@@ -115,6 +174,17 @@ fn what_cannot_be_is_refused() {
     b.output(other);
     let other = b.finish().unwrap();
     let refused = NetInterpolator::new(&other, &Parameters::by_rule(&other), EngineOptions::default());
+    assert!(matches!(refused, Err(CpuError::Interface { .. })));
+
+    // Something else of each instant than a prior.
+    let mut b = Builder::new("masked");
+    let (first, second) = (b.input("img0", 3, Extent::FULL), b.input("img1", 3, Extent::FULL));
+    b.timestep("t");
+    let mask = b.instant("mask", 1, Extent::FULL);
+    let out = b.blend("pred", mask, first.into(), second.into(), vec![], Activation::None);
+    b.output(out);
+    let masked = b.finish().unwrap();
+    let refused = NetInterpolator::new(&masked, &Parameters::by_rule(&masked), EngineOptions::default());
     assert!(matches!(refused, Err(CpuError::Interface { .. })));
 
     let large = IfrNet::B.graph(Ratio::ONE).unwrap();
