@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use ifr_frame::Rate;
 
 pub use kind::ImageKind;
+pub use natural::compare as natural_order;
 pub use sink::ImageSink;
 pub use source::ImageSource;
 pub use still::{read_image, write_image};
@@ -38,6 +39,14 @@ use crate::{OutputOptions, Sink, Source, VideoError, files};
 /// in size from the first; the error names the file.
 pub fn open(path: &Path, rate: Rate) -> Result<Box<dyn Source>, VideoError> {
     Ok(Box::new(ImageSource::open(path, rate)?))
+}
+
+/// The files that [`open`] would read, in order, at least one.
+///
+/// # Errors
+/// [`VideoError`] when there are no images, they are of several formats, or a number of a pattern is missing.
+pub fn list(path: &Path) -> Result<Vec<PathBuf>, VideoError> {
+    listing::list(path)
 }
 
 /// Creates a sequence at `options.path`: a directory (`frame_000001.png` and on) or a printf pattern. Directories are

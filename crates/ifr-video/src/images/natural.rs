@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 
 /// Compares names as people count: `frame2` before `frame10`. Runs of digits are compared as numbers of any length;
 /// names that differ in leading zeros alone come in the order of their bytes.
-pub(crate) fn compare(a: &str, b: &str) -> Ordering {
+pub fn compare(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a.as_bytes(), b.as_bytes());
     loop {
         let order = match (left.first(), right.first()) {

@@ -1,0 +1,250 @@
+//! Threads that make batches, and their delivery in order.
+
+mod rounds;
+mod stats;
+mod visit;
+mod worker;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::batch::{Batch, Origin};
+use crate::plan::Plan;
+use crate::sample::Sample;
+use crate::set::Set;
+use crate::{DataError, Labels, LoaderOptions, SetKind};
+use rounds::Rounds;
+pub use stats::LoaderStats;
+use visit::Visitor;
+
+/// Makes batches from a [`Set`], without end, in threads of its own.
+///
+/// Batch n of a rank follows from seed, n, rank, world, options and set alone: neither the number of workers nor the batch
+/// it started with changes it. Process `rank` of `world` makes the visits to windows whose number leaves `rank` when
+/// divided by `world`.
+///
+/// Dropping it ends the threads; each finishes the step it is at.
+#[derive(Debug)]
+pub struct Loader {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    started: Option<Instant>,
+    waited: Duration,
+    delivered: u64,
+    ended: bool,
+}
+
+/// What threads and consumer share.
+#[derive(Debug)]
+struct Shared {
+    visitor: Visitor,
+    rounds: Rounds,
+    state: Mutex<State>,
+    /// Tells workers that there is something to do.
+    work: Condvar,
+    /// Tells the consumer that something is ready.
+    ready: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The next visit to be made.
+    visit: u64,
+    /// Crops that are not in batches yet.
+    crops: HashMap<u64, Vec<Option<(Sample, Origin)>>>,
+    /// The next batch to be put together.
+    batch: u64,
+    batches: BTreeMap<u64, Batch>,
+    /// The batch that the consumer takes next.
+    wanted: u64,
+    /// The position among blocks that each worker is at.
+    positions: Vec<Option<u64>>,
+    error: Option<DataError>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Loader {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// [`DataError`] when an option is impossible or does not fit the set, the crop is larger than every picture, or threads
+    /// cannot be started.
+    pub fn new(set: impl Into<Arc<Set>>, options: LoaderOptions) -> Result<Self, DataError> {
+        let set = set.into();
+        options.check()?;
+        check_labels(&set, options.labels)?;
+        let Some(plan) = Plan::new(&set, options.seed, options.crop) else {
+            return Err(DataError::Crop {
+                path: set.root().to_owned(),
+                width: options.crop.0,
+                height: options.crop.1,
+                items: set.kind().items(),
+                found: set.largest(),
+            });
+        };
+        let small =
+            set.sequences().iter().filter(|s| s.size.0 < options.crop.0 || s.size.1 < options.crop.1).count();
+        if small > 0 {
+            tracing::warn!(
+                "{small} of {} {} are smaller than the crop of {}x{} and left out",
+                set.sequences().len(),
+                set.kind().items(),
+                options.crop.0,
+                options.crop.1
+            );
+        }
+        let rounds = Rounds::new(&options);
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let workers = if options.workers == 0 { cores.saturating_sub(1).max(1) } else { options.workers };
+        let first = options.first_batch;
+        let state = State {
+            visit: rounds.start(first),
+            crops: HashMap::new(),
+            batch: first,
+            batches: BTreeMap::new(),
+            wanted: first,
+            positions: vec![None; workers],
+            error: None,
+        };
+        let kept = visit::kept_folder(&set);
+        let counters = stats::Counters::default();
+        counters.too_small.store(small as u64, Ordering::Relaxed);
+        let visitor = Visitor { set, options, plan, stop: AtomicBool::new(false), counters, kept };
+        let shared = Arc::new(Shared {
+            visitor,
+            rounds,
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            ready: Condvar::new(),
+        });
+        let mut loader = Self {
+            shared,
+            threads: Vec::new(),
+            started: None,
+            waited: Duration::ZERO,
+            delivered: 0,
+            ended: false,
+        };
+        for number in 0..workers {
+            let thread = worker::start(number, Arc::clone(&loader.shared));
+            loader.threads.push(thread.map_err(|e| DataError::Threads(e.to_string()))?);
+        }
+        Ok(loader)
+    }
+
+    /// The number of the batch that comes next.
+    pub fn next_batch(&self) -> u64 {
+        self.shared.lock().wanted
+    }
+
+    /// Batches after which every window place of the set had its turn (with all processes together), rounded up.
+    pub fn batches_per_pass(&self) -> u64 {
+        let options = &self.shared.visitor.options;
+        let visits = self.shared.visitor.plan.pass() * options.crops_per_window as u64;
+        visits.div_ceil((options.windows * options.world) as u64)
+    }
+
+    /// How it is doing so far.
+    pub fn stats(&self) -> LoaderStats {
+        let visitor = &self.shared.visitor;
+        LoaderStats {
+            batches: self.delivered,
+            elapsed: self.started.map_or(Duration::ZERO, |start| start.elapsed()),
+            waited: self.waited,
+            unreadable: visitor.set.health().bad() as u64,
+            ..visitor.counters.stats()
+        }
+    }
+
+    fn take(&mut self) -> Result<Batch, DataError> {
+        let mut state = self.shared.lock();
+        let wanted = state.wanted;
+        let result = loop {
+            if let Some(batch) = state.batches.remove(&wanted) {
+                state.wanted += 1;
+                break Ok(batch);
+            }
+            if let Some(error) = state.error.take() {
+                break Err(error);
+            }
+            state = self.shared.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        drop(state);
+        self.shared.work.notify_all();
+        result
+    }
+}
+
+impl Iterator for Loader {
+    type Item = Result<Batch, DataError>;
+
+    /// The next batch, waiting for it where needed. After an error there is nothing more.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let asked = Instant::now();
+        let batch = self.take();
+        if self.started.is_some() {
+            self.waited += asked.elapsed();
+        } else {
+            self.started = Some(Instant::now());
+        }
+        match &batch {
+            Ok(_) => self.delivered += 1,
+            Err(_) => self.ended = true,
+        }
+        Some(batch)
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        {
+            // Under the lock, so that no worker misses it between looking and waiting.
+            let _state = self.shared.lock();
+            self.shared.visitor.stop.store(true, Ordering::Relaxed);
+        }
+        self.shared.work.notify_all();
+        for thread in self.threads.drain(..) {
+            // A worker that failed has said so in the state.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn check_labels(set: &Set, labels: Labels) -> Result<(), DataError> {
+    let of_vimeo = set.kind() == SetKind::Vimeo;
+    match labels {
+        Labels::Files if !of_vimeo => Err(DataError::option(
+            "labels",
+            "files",
+            format!("only sets of kind vimeo have a tree of labels, and this is {}", set.kind().name()),
+        )),
+        Labels::Files => {
+            let tree = set.options().label_tree.clone().unwrap_or_else(|| set.root().join("flow"));
+            if tree.is_dir() {
+                return Ok(());
+            }
+            Err(DataError::layout(
+                &tree,
+                "nothing",
+                "a folder with NAME/flow_t0.flo and flow_t1.flo for each triplet",
+            ))
+        }
+        Labels::Cached(_) if !of_vimeo || set.options().cache.is_none() => Err(DataError::option(
+            "labels",
+            "cached",
+            "only labels of fixed triplets (sets of kind vimeo) are kept, and a cache folder must be given",
+        )),
+        Labels::None | Labels::Flow(_) | Labels::Cached(_) => Ok(()),
+    }
+}
