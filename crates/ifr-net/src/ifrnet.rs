@@ -102,6 +102,21 @@ impl IfrNet {
     /// # Errors
     /// [`GraphError::Scale`] when the scale is above 1 or below 1/16.
     pub fn graph(&self, scale: Ratio) -> Result<Graph, GraphError> {
+        self.describe(scale, false)
+    }
+
+    /// The network at full scale with one input more, at the end: `target`, the true frame in between (3 channels, RGB in
+    /// \[0, 1\]), and with what training compares to the decoders' features, `target/level1` … `target/level3`: the
+    /// encoder's features of `target` minus the mean of `img0` and `img1`. Parameters and everything else are those of
+    /// [`IfrNet::graph`].
+    ///
+    /// # Errors
+    /// None for the members of the family.
+    pub fn training_graph(&self) -> Result<Graph, GraphError> {
+        self.describe(Ratio::ONE, true)
+    }
+
+    fn describe(&self, scale: Ratio, training: bool) -> Result<Graph, GraphError> {
         if scale.num() > scale.den() || scale.num() * 16 < scale.den() {
             return Err(GraphError::Scale(scale));
         }
@@ -111,6 +126,7 @@ impl IfrNet {
         let img1 = b.input("img1", 3, Extent::FULL);
         let t = b.timestep("t");
         let prior = self.prior.map(|prior| PriorInputs::declare(b, prior));
+        let target = training.then(|| b.instant("target", 3, Extent::FULL));
 
         b.stage("prepare");
         let mean = b.mean("mean", vec![img0, img1]);
@@ -130,6 +146,12 @@ impl IfrNet {
         b.stage("encoder");
         let f0 = self.encoder(b, "img0", work0);
         let f1 = self.encoder(b, "img1", work1);
+        if let Some(target) = target {
+            let mut features = centre(b, "target/centred", target);
+            for level in 1..=3 {
+                features = self.encoder_level(b, "target", level, features);
+            }
+        }
 
         let priors = match prior {
             Some(inputs) => {

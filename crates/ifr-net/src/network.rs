@@ -54,6 +54,16 @@ impl Network {
             Self::IfrNet(net) => net.graph(scale),
         }
     }
+
+    /// Its graph with what training reads besides; see [`IfrNet::training_graph`].
+    ///
+    /// # Errors
+    /// None for the networks of [`Network::all`].
+    pub fn training_graph(&self) -> Result<Graph, GraphError> {
+        match self {
+            Self::IfrNet(net) => net.training_graph(),
+        }
+    }
 }
 
 impl fmt::Display for Network {

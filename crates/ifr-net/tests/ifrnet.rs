@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ifr_net::{Graph, IfrNet, Phase, Ratio};
+use ifr_net::{Graph, IfrNet, Parameters, Phase, Ratio, Tensor, reference};
 
 const TABLES: [(IfrNet, &str); 3] = [
     (IfrNet::S, include_str!("data/ifrnet_s_parameters.tsv")),
@@ -76,4 +76,24 @@ fn a_graph_prints_one_line_an_operation() {
     let text = graph.to_string();
     assert_eq!(text.lines().count(), graph.inputs().len() + graph.nodes().len());
     assert!(text.contains("warp(img0/level3, decoder4[0..2])"), "{text}");
+}
+
+#[test]
+fn training_adds_the_true_frames_features_alone() {
+    for net in IfrNet::ALL {
+        let (graph, training) = (net.graph(Ratio::ONE).unwrap(), net.training_graph().unwrap());
+        assert_eq!(training.params(), graph.params(), "{net}");
+        assert_eq!(training.inputs().len(), graph.inputs().len() + 1, "{net}");
+        assert_eq!(training.nodes().len(), graph.nodes().len() + 1 + 3 * 2, "{net}");
+    }
+    let training = IfrNet::S.training_graph().unwrap();
+    let image = |seed: usize| {
+        let values = (0..3 * 16 * 32).map(|i| (i * seed % 17) as f32 / 17.0).collect();
+        Tensor::new([1, 3, 16, 32], values).unwrap()
+    };
+    let inputs = [image(5), image(7), Tensor::point(&[0.5]), image(5)];
+    let tensors = reference::trace(&training, &Parameters::by_rule(&training), &inputs).unwrap();
+    for level in 1..=3 {
+        assert_eq!(tensors[&format!("target/level{level}")], tensors[&format!("img0/level{level}")]);
+    }
 }

@@ -1,0 +1,74 @@
+//! Bilinear sampling: warp and resize.
+
+use std::collections::HashMap;
+
+use ifr_net::Alignment;
+use tch::{Device, Kind, TchError, Tensor};
+
+/// `grid_sampler`'s numbers for bilinear sampling and for coordinates clamped to the border.
+const BILINEAR: i64 = 0;
+const BORDER: i64 = 1;
+
+/// Backward warps, with what they share: for each size the coordinates of its pixels, made once.
+pub(crate) struct Warper {
+    device: Device,
+    kind: Kind,
+    grids: HashMap<(i64, i64), Grid>,
+}
+
+/// Coordinates run from −1 (the first pixel's centre) to 1 (the last one's).
+struct Grid {
+    /// 1 × 2 × height × width: x, then y, of every pixel.
+    pixels: Tensor,
+    /// 1 × 2 × 1 × 1: what one pixel is in these coordinates, across and down.
+    pixel: Tensor,
+}
+
+impl Grid {
+    fn new(height: i64, width: i64, options: (Kind, Device)) -> Result<Self, TchError> {
+        // One pixel alone lies at −1, and the border takes whatever is outside.
+        let step = |side: i64| 2.0 / (side - 1).max(1) as f64;
+        let axis = |side: i64| Tensor::f_arange(side, options)?.f_mul_scalar(step(side))?.f_sub_scalar(1.0);
+        let x = axis(width)?.f_view([1, 1, 1, width])?.f_expand([1, 1, height, width], false)?;
+        let y = axis(height)?.f_view([1, 1, height, 1])?.f_expand([1, 1, height, width], false)?;
+        let single = |side: i64| Tensor::f_full([1, 1, 1, 1], step(side), options);
+        Ok(Self {
+            pixels: Tensor::f_cat(&[x, y], 1)?,
+            pixel: Tensor::f_cat(&[single(width)?, single(height)?], 1)?,
+        })
+    }
+}
+
+impl Warper {
+    pub(crate) fn new(device: Device, kind: Kind) -> Self {
+        Self { device, kind, grids: HashMap::new() }
+    }
+
+    /// `out(p) = image(p + flow(p))`, bilinear, with coordinates clamped to the map.
+    pub(crate) fn warp(&mut self, image: &Tensor, flow: &Tensor) -> Result<Tensor, TchError> {
+        let (_, _, height, width) = image.size4()?;
+        let grid = match self.grids.entry((height, width)) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(tch::no_grad(|| Grid::new(height, width, (self.kind, self.device)))?)
+            }
+        };
+        let at = grid.pixels.f_addcmul(flow, &grid.pixel)?.f_permute([0, 2, 3, 1])?;
+        image.f_grid_sampler(&at, BILINEAR, BORDER, true)
+    }
+}
+
+/// Bilinear resize without antialiasing to `height` × `width`, times `gain`.
+pub(crate) fn resize(
+    input: &Tensor,
+    alignment: Alignment,
+    (height, width): (usize, usize),
+    gain: f32,
+) -> Result<Tensor, TchError> {
+    let corners = match alignment {
+        Alignment::HalfPixel => false,
+        Alignment::Corners => true,
+    };
+    let out = input.f_upsample_bilinear2d([height as i64, width as i64], corners, None, None)?;
+    if gain == 1.0 { Ok(out) } else { out.f_mul_scalar(f64::from(gain)) }
+}

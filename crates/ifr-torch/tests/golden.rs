@@ -1,0 +1,75 @@
+//! Against the reference implementation's own results (see crates/ifr-net/tests/data/README.md).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failed unwrap is a failed test; -- --nocapture shows the errors"
+)]
+
+use ifr_net::{IfrNet, ParameterStore, Parameters, Tensor};
+use ifr_torch::{FlatParameters, Precision, download, run, upload};
+use tch::Device;
+
+const DECODERS: [&str; 4] = ["decoder4", "decoder3", "decoder2", "decoder1"];
+
+fn golden(net: IfrNet) -> ParameterStore {
+    let name = net.name.replace('-', "_");
+    let file = format!("{}/../ifr-net/tests/data/{name}_64x96.safetensors", env!("CARGO_MANIFEST_DIR"));
+    ParameterStore::open(file).unwrap()
+}
+
+fn image(store: &ParameterStore, name: &str) -> Tensor {
+    let data = store.bytes(name).unwrap().iter().map(|&v| f32::from(v) / 255.0).collect();
+    Tensor::new([1, 3, 64, 96], data).unwrap()
+}
+
+fn worst(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn check(net: IfrNet) {
+    let store = golden(net);
+    for (key, t, scale) in [("t0.5", 0.5, "1"), ("t0.25", 0.25, "1"), ("t0.5.scale0.5", 0.5, "0.5")] {
+        let graph = net.graph(scale.parse().unwrap()).unwrap();
+        let mut flat = FlatParameters::new(&graph, Device::Cpu).unwrap();
+        flat.load(&Parameters::by_rule(&graph)).unwrap();
+        let names = ["pred"].into_iter().chain(DECODERS);
+        let wanted: Vec<_> = names.map(|name| graph.tensor_named(name).unwrap()).collect();
+        let inputs = [image(&store, "img0"), image(&store, "img1"), Tensor::point(&[t])];
+        let inputs = inputs.map(|input| upload(&input, Device::Cpu).unwrap());
+        let found = run(&graph, &flat.views().unwrap(), &inputs, &wanted, Precision::F32).unwrap();
+        let found: Vec<Tensor> = found.iter().map(|tensor| download(tensor).unwrap()).collect();
+
+        let error = worst(found[0].data(), &store.read(&format!("{key}.pred")).unwrap());
+        println!("{net} {key}: pred {error:.2e}");
+        assert!(error < 2e-5, "{net} {key}: pred is off by {error}");
+        for (decoder, found) in DECODERS.iter().zip(&found[1..]) {
+            // Raw decoder outputs were recorded at t 0.5 and full scale.
+            if key != "t0.5" {
+                continue;
+            }
+            let expected = store.read(&format!("{key}.{decoder}")).unwrap();
+            let squares: f64 = expected.iter().map(|&v| f64::from(v).powi(2)).sum();
+            let rms = (squares / expected.len() as f64).sqrt() as f32;
+            let error = worst(found.data(), &expected) / rms;
+            println!("{net} {key}: {decoder} {error:.2e} of its RMS");
+            assert!(error < 1e-4, "{net} {key}: {decoder} is off by {error} of its RMS");
+        }
+    }
+}
+
+#[test]
+fn small() {
+    check(IfrNet::S);
+}
+
+#[test]
+fn base() {
+    check(IfrNet::B);
+}
+
+#[test]
+fn large() {
+    check(IfrNet::L);
+}

@@ -1,0 +1,2 @@
+// What the bindings' C++ half finds where there is no libtorch: .cargo/config.toml puts this folder last on its search path.
+#error "no libtorch: run scripts/setup-torch.sh, or set LIBTORCH to the folder of libtorch 2.11"
