@@ -134,6 +134,15 @@ fn small_floats_are_read_exactly() {
 }
 
 #[test]
+fn a_part_of_the_program_is_read_in_place() {
+    let bytes: &'static [u8] =
+        Vec::leak(file(r#"{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}"#, &[0, 60, 0, 192]));
+    let store = ParameterStore::from_bytes("embedded", bytes).unwrap();
+    assert_eq!(store.read("a").unwrap(), [1.0, -2.0]);
+    assert!(bytes.as_ptr_range().contains(&store.bytes("a").unwrap().as_ptr()), "not copied");
+}
+
+#[test]
 fn hostile_files_are_refused_in_words() {
     let two = |a: &str, b: &str| format!(r#"{{"a":{a},"b":{b}}}"#);
     let f32s = |n: &str, from: &str, to: &str| {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use ifr_flow::Quality;
 use ifr_net::{
@@ -13,7 +13,7 @@ use thiserror::Error;
 /// A method that makes in-between frames.
 ///
 /// [`Model::default`] is the best one that needs no file; [`Model::open`] reads a network's weights.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Model {
     pub(crate) kind: Kind,
 }
@@ -30,17 +30,31 @@ pub(crate) struct NetModel {
     pub(crate) network: Network,
     pub(crate) parameters: Parameters,
     metadata: BTreeMap<String, String>,
-    origin: String,
+    /// The file; `None` where it is part of the program.
+    origin: Option<String>,
 }
 
-impl Default for Kind {
+impl Default for Model {
+    /// The first of [`Model::embedded`].
     fn default() -> Self {
-        Self::Flow(Quality::Standard)
+        match NETWORKS.first() {
+            Some((_, weights)) => Self::of_program(weights).expect("the program's own weights are tested"),
+            None => Self::flow(),
+        }
     }
 }
 
-/// Names of the embedded models, best first.
-const EMBEDDED: [&str; 2] = ["flow", "flow-fast"];
+/// Networks whose weights are part of the program, best first: the network's name and a safetensors file, such as
+/// `("ifrnet-s", include_bytes!("../models/ifrnet-s.safetensors"))`. The first is the default model; without any that is
+/// classical flow.
+const NETWORKS: &[(&str, &[u8])] = &[];
+
+/// Names of the classical methods, best first.
+const CLASSICAL: [&str; 2] = ["flow", "flow-fast"];
+
+/// Names of all embedded models, best first.
+static EMBEDDED: LazyLock<Vec<&str>> =
+    LazyLock::new(|| NETWORKS.iter().map(|(name, _)| *name).chain(CLASSICAL).collect());
 
 impl Model {
     /// Classical optical flow, best quality: `flow`.
@@ -59,14 +73,24 @@ impl Model {
     /// [`ModelError`] when the file cannot be read, holds no known network or contradicts itself.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ModelError> {
         let store = ParameterStore::open(path)?;
-        let network = ifr_net::recognise(&store)?;
+        let origin = store.origin().to_owned();
+        Self::of_store(&store, Some(origin))
+    }
+
+    /// A network from weights that are part of the program.
+    fn of_program(weights: &'static [u8]) -> Result<Self, ModelError> {
+        Self::of_store(&ParameterStore::from_bytes("embedded weights", weights)?, None)
+    }
+
+    fn of_store(store: &ParameterStore, origin: Option<String>) -> Result<Self, ModelError> {
+        let network = ifr_net::recognise(store)?;
         // All scales of a network have the same parameters.
-        let parameters = Parameters::read(&network.graph(Ratio::ONE)?, &store)?;
-        let (metadata, origin) = (store.metadata().clone(), store.origin().to_owned());
+        let parameters = Parameters::read(&network.graph(Ratio::ONE)?, store)?;
+        let metadata = store.metadata().clone();
         Ok(Self { kind: Kind::Net(Arc::new(NetModel { network, parameters, metadata, origin })) })
     }
 
-    /// The names of the models that need no file, best first.
+    /// The names of the models that need no file, best first; the first is the default.
     pub fn embedded() -> &'static [&'static str] {
         &EMBEDDED
     }
@@ -93,7 +117,7 @@ impl Model {
 #[non_exhaustive]
 pub enum ModelError {
     /// Neither an embedded model nor a file.
-    #[error("'{name}' is no model: the embedded ones are {all}; anything else must be a safetensors file that is there", all = EMBEDDED.join(", "))]
+    #[error("'{name}' is no model: the embedded ones are {all}; anything else must be a safetensors file that is there", all = Model::embedded().join(", "))]
     Unknown {
         /// The name given.
         name: String,
@@ -117,6 +141,9 @@ impl FromStr for Model {
 
     /// An embedded model by its name, else a file.
     fn from_str(name: &str) -> Result<Self, ModelError> {
+        if let Some((_, weights)) = NETWORKS.iter().find(|(known, _)| *known == name) {
+            return Self::of_program(weights);
+        }
         match name {
             "flow" => Ok(Self::flow()),
             "flow-fast" => Ok(Self::flow_fast()),
@@ -129,15 +156,20 @@ impl FromStr for Model {
 impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::Flow(Quality::Standard) => f.write_str(EMBEDDED[0]),
-            Kind::Flow(Quality::Fast) => f.write_str(EMBEDDED[1]),
-            Kind::Net(net) => write!(f, "{} ({})", net.network, net.origin),
+            Kind::Flow(Quality::Standard) => f.write_str(CLASSICAL[0]),
+            Kind::Flow(Quality::Fast) => f.write_str(CLASSICAL[1]),
+            Kind::Net(net) => match &net.origin {
+                Some(file) => write!(f, "{} ({file})", net.network),
+                None => write!(f, "{}", net.network),
+            },
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ifr_net::IfrNet;
+
     use super::*;
 
     #[test]
@@ -145,9 +177,27 @@ mod tests {
         for name in Model::embedded() {
             assert_eq!(name.parse::<Model>().unwrap().to_string(), *name);
         }
-        assert_eq!(Model::default().to_string(), "flow");
+        assert_eq!(Model::default().to_string(), Model::embedded()[0]);
         let e = "rife".parse::<Model>().unwrap_err().to_string();
-        assert!(e.starts_with("'rife' is no model: the embedded ones are flow, flow-fast"), "{e}");
+        let known = Model::embedded().join(", ");
+        assert!(e.starts_with(&format!("'rife' is no model: the embedded ones are {known};")), "{e}");
+        assert!(known.ends_with("flow, flow-fast"), "{known}");
+    }
+
+    #[test]
+    fn weights_can_be_part_of_the_program() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("net.safetensors");
+        let network = Network::IfrNet(IfrNet::S_FLOW);
+        let parameters = Parameters::by_rule(&network.graph(Ratio::ONE).unwrap());
+        parameters.save(&path, ifr_net::Dtype::F16, &network.metadata()).unwrap();
+        let bytes: &'static [u8] = Vec::leak(std::fs::read(&path).unwrap());
+        let model = Model::of_program(bytes).unwrap();
+        assert_eq!((model.network(), model.to_string().as_str()), (Some(network), "ifrnet-s+flow"));
+        assert_eq!(model.metadata(), Some(&network.metadata()));
+        assert_eq!(Model::open(&path).unwrap().to_string(), format!("ifrnet-s+flow ({})", path.display()));
+        let error = Model::of_program(&bytes[..1000]).unwrap_err().to_string();
+        assert!(error.starts_with("embedded weights"), "{error}");
     }
 
     #[test]

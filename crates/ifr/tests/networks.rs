@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,14 +14,24 @@ fn weights(dir: &Path, name: &str) -> PathBuf {
     let network = Network::all().find(|n| n.name() == name).unwrap();
     let path = dir.join(format!("{name}.safetensors"));
     let parameters = Parameters::by_rule(&network.graph(Ratio::ONE).unwrap());
-    parameters.save(&path, Dtype::F16, &BTreeMap::from([("made".into(), "by rule".into())])).unwrap();
+    let words = network.metadata().into_iter().chain([("made".into(), "by rule".into())]);
+    parameters.save(&path, Dtype::F16, &words.collect()).unwrap();
     path
 }
 
 #[test]
 fn a_network_interpolates_odd_sizes_at_any_rate_and_scale() {
+    interpolates_odd_sizes_at_any_rate_and_scale("ifrnet-s");
+}
+
+#[test]
+fn a_network_on_a_prior_is_supplied_with_it() {
+    interpolates_odd_sizes_at_any_rate_and_scale("ifrnet-s+flow");
+}
+
+fn interpolates_odd_sizes_at_any_rate_and_scale(network: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let (net, input) = (weights(dir.path(), "ifrnet-s"), dir.path().join("in.mkv"));
+    let (net, input) = (weights(dir.path(), network), dir.path().join("in.mkv"));
     ffmpeg(&[
         "-f",
         "lavfi",
@@ -96,7 +105,69 @@ fn info_prints_the_published_costs() {
         "padded to 1280x704"
     );
     let table = String::from_utf8(ifr(&["info", text(&s)]).stdout).unwrap();
-    assert!(table.contains("decoder4") && table.contains("12.60"), "{table}");
+    assert!(table.contains("decoder4") && table.contains("12.60") && !table.contains("prior"), "{table}");
+    assert_eq!(info["prior"], serde_json::Value::Null);
+}
+
+#[test]
+fn info_tells_the_prior() {
+    let dir = tempfile::tempdir().unwrap();
+    let net = weights(dir.path(), "ifrnet-s+flow");
+    for model in [text(&net), "ifrnet-s+flow"] {
+        let table = String::from_utf8(ifr(&["info", model]).stdout).unwrap();
+        assert!(table.contains("ifrnet-s+flow at 448x256"), "{table}");
+        assert_eq!(table.matches("prior flow: starts from classical flow").count(), 1, "{table}");
+        let json = ifr(&["info", model, "--json"]).stdout;
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&json).unwrap()["prior"], "flow");
+    }
+}
+
+/// An open gate: the network's frames are then those of its prior, which are the embedded flow's.
+#[test]
+fn an_open_gate_shows_the_embedded_flow() {
+    let dir = tempfile::tempdir().unwrap();
+    let network = Network::all().find(|n| n.name() == "ifrnet-s+flow").unwrap();
+    let graph = network.graph(Ratio::ONE).unwrap();
+    let mut parameters = Parameters::by_rule(&graph);
+    for id in graph.param_ids().filter(|&id| graph.param(id).name.starts_with("decoder1.convblock.2.")) {
+        parameters.get_mut(id).fill(0.0);
+        if graph.param(id).name.ends_with("bias") {
+            parameters.get_mut(id)[8] = 100.0;
+        }
+    }
+    let net = dir.path().join("open.safetensors");
+    parameters.save(&net, Dtype::F32, &network.metadata()).unwrap();
+    let input = dir.path().join("in.mkv");
+    let source = "testsrc2=size=130x90:rate=5";
+    ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        source,
+        "-frames:v",
+        "3",
+        "-pix_fmt",
+        "gbrp",
+        "-c:v",
+        "ffv1",
+        text(&input),
+    ]);
+    let made = |model: &str| {
+        let out = dir.path().join("out.mkv");
+        ifr_ok(&[
+            "interpolate",
+            text(&input),
+            "-o",
+            text(&out),
+            "--force",
+            "--factor",
+            "4",
+            "--model",
+            model,
+        ]);
+        frames(&out)
+    };
+    assert_eq!(made(text(&net)), made("flow"));
 }
 
 #[test]
@@ -121,5 +192,11 @@ fn files_that_are_no_network_are_refused() {
     }
     ifr_fails(&["interpolate", text(&input), "--model", "nonesuch"], 2, "nonesuch");
     ifr_fails(&["interpolate", text(&input), "--model", text(&whole), "--scale", "0.1"], 2, "0.25, 0.33");
-    ifr_fails(&["interpolate", text(&input), "--scale", "0.5"], 2, "no working scale");
+    ifr_fails(&["interpolate", text(&input), "--model", "flow", "--scale", "0.5"], 2, "no working scale");
+    // Weights that say they are on a prior, with the shapes of those that are not.
+    let plain = Network::all().find(|n| n.name() == "ifrnet-s").unwrap();
+    let words = [("prior".to_owned(), "flow".to_owned())].into();
+    Parameters::by_rule(&plain.graph(Ratio::ONE).unwrap()).save(&bad, Dtype::F16, &words).unwrap();
+    ifr_fails(&["interpolate", text(&input), "--model", text(&bad)], 2, "contradicts itself");
+    ifr_fails(&["info", text(&bad)], 3, "contradicts itself");
 }

@@ -1,5 +1,6 @@
 #![allow(unsafe_code, reason = "a memory map is unsafe: another process might cut the file short")]
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 
@@ -9,14 +10,14 @@ use memmap2::Mmap;
 #[derive(Debug)]
 pub(super) enum Bytes {
     Mapped(Mmap),
-    Owned(Vec<u8>),
+    Memory(Cow<'static, [u8]>),
 }
 
 impl Bytes {
     /// Maps a regular file.
     pub(super) fn of_file(file: &File) -> io::Result<Self> {
         if file.metadata()?.len() == 0 {
-            return Ok(Self::Owned(Vec::new()));
+            return Ok(Self::Memory(Cow::Borrowed(&[])));
         }
         // SAFETY: the map is read-only and private to this store, and is only ever read as bytes, for which every value
         // is valid. `ParameterStore` documents that the file must not be cut short meanwhile.
@@ -27,7 +28,7 @@ impl Bytes {
     pub(super) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Mapped(map) => map,
-            Self::Owned(bytes) => bytes,
+            Self::Memory(bytes) => bytes,
         }
     }
 }

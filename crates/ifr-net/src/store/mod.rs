@@ -3,6 +3,7 @@ mod header;
 mod map;
 mod write;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
@@ -48,12 +49,13 @@ impl ParameterStore {
         Self::new(origin, bytes)
     }
 
-    /// Takes the bytes of a file; `origin` names them in messages.
+    /// Takes the bytes of a file: a `Vec`, or a slice that is part of the program (`include_bytes!`), which is not copied.
+    /// `origin` names them in messages.
     ///
     /// # Errors
     /// [`StoreError::Malformed`] when it is no well-formed safetensors file.
-    pub fn from_bytes(origin: &str, bytes: Vec<u8>) -> Result<Self, StoreError> {
-        Self::new(origin.to_owned(), map::Bytes::Owned(bytes))
+    pub fn from_bytes(origin: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, StoreError> {
+        Self::new(origin.to_owned(), map::Bytes::Memory(bytes.into()))
     }
 
     fn new(origin: String, bytes: map::Bytes) -> Result<Self, StoreError> {

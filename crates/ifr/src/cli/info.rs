@@ -4,14 +4,15 @@ use std::io::Write;
 
 use clap::Parser;
 use ifr::Model;
-use ifr::net::{Cost, Ratio};
+use ifr::net::{Cost, Network, Prior, Ratio};
 
 use super::Failure;
 
 /// Say which network a file holds and what it costs: parameters, multiply-accumulates by stage, memory.
 #[derive(Debug, Parser)]
 pub(crate) struct Args {
-    /// An embedded model, a safetensors file, or the name of a network (ifrnet-s, ifrnet-b, ifrnet-l).
+    /// An embedded model, a safetensors file, or the name of a network (ifrnet-s, ifrnet-b or ifrnet-l, as published or, with
+    /// +flow at the end, on the prior of flow).
     model: String,
     /// Size of the frames, padded to what the network asks for.
     #[arg(long, value_name = "WxH", default_value = "448x256", value_parser = size)]
@@ -33,7 +34,9 @@ fn size(text: &str) -> Result<(usize, usize), String> {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    let known = ifr::net::Network::all().find(|n| n.name() == args.model);
+    // An embedded model has more to say than the network of its name.
+    let embedded = Model::embedded().contains(&args.model.as_str());
+    let known = Network::all().find(|n| n.name() == args.model && !embedded);
     let (network, metadata) = match known {
         Some(network) => (network, None),
         None => {
@@ -59,6 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             .collect();
         let value = serde_json::json!({
             "network": network.name(),
+            "prior": network.prior().map(Prior::name),
             "width": w,
             "height": h,
             "parameters": cost.parameters(),
@@ -70,13 +74,22 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         });
         writeln!(out, "{value}")
     } else {
+        let prior = match network.prior() {
+            Some(prior @ Prior::Flow) => {
+                format!(
+                    "\nprior {prior}: starts from classical flow, which is worked out beside it and not counted here"
+                )
+            }
+            _ => String::new(),
+        };
         // Other people's words, on our terminal: control characters are spelled out.
         let lines: String = metadata
             .iter()
             .flatten()
+            .filter(|(k, _)| *k != Prior::KEY)
             .map(|(k, v)| format!("\n{}: {}", k.escape_debug(), v.escape_debug()))
             .collect();
-        writeln!(out, "{cost}{lines}")
+        writeln!(out, "{cost}{prior}{lines}")
     };
     written.map_err(Failure::output)
 }

@@ -10,9 +10,10 @@ use super::Failure;
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// How in-between frames are made: flow (best), flow-fast, or a network's weights (a safetensors file of IFRNet S, B
-    /// or L).
-    #[arg(long, value_name = "MODEL", default_value_t)]
+    /// How in-between frames are made: an embedded model (flow, flow-fast; `ifr doctor` lists all), or a network's weights (a
+    /// safetensors file of IFRNet S, B or L, as published or on the prior of flow).
+    // By name, so that a model is made ready only where it is asked for.
+    #[arg(long, value_name = "MODEL", default_value = Model::embedded()[0])]
     pub(crate) model: Model,
 
     /// Working scale of a network (0.25, 0.33, 0.4, 0.5, 0.67, 0.75, 0.8, 1): smaller is faster and finds larger motion.
