@@ -12,7 +12,9 @@ use thiserror::Error;
 
 /// Why libtorch's CUDA half does not load although it is there.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{library} does not load: {reason}; put the folders of CUDA's libraries (of the version that libtorch was built for) on LD_LIBRARY_PATH")]
+#[error(
+    "{library} does not load: {reason}; put the folders of CUDA's libraries (of the version that libtorch was built for) on LD_LIBRARY_PATH"
+)]
 pub struct CudaError {
     /// The library.
     pub library: String,
@@ -90,7 +92,9 @@ mod tests {
         match load_cuda() {
             Ok(true) => assert_eq!(tch::Cuda::is_available(), tch::Cuda::device_count() > 0),
             Ok(false) => assert!(!tch::Cuda::is_available()),
-            Err(error) => assert!(error.reason.contains(".so") && !error.reason.starts_with(LIBRARY), "{error}"),
+            Err(error) => {
+                assert!(error.reason.contains(".so") && !error.reason.starts_with(LIBRARY), "{error}")
+            }
         }
     }
 }

@@ -27,9 +27,10 @@
 //! only; [`Torch`] puts that to the [`ifr_net::conformance`] suite.
 //!
 //! No call of libtorch that could fail is left to panic: what it reports comes back as a [`TorchError`], and a device without
-//! room says so.
+//! room says so. [`load_cuda`] comes before the first question for CUDA.
 
 mod convert;
+mod cuda;
 mod engine;
 mod error;
 mod flat;
@@ -39,6 +40,7 @@ mod sample;
 mod walk;
 
 pub use convert::{download, download_values, upload, upload_values};
+pub use cuda::{CudaError, load_cuda};
 pub use engine::Torch;
 pub use error::TorchError;
 pub use flat::FlatParameters;
