@@ -21,7 +21,7 @@ pub struct LoaderStats {
     pub windows: u64,
     /// Places that gave no window when they came up (their ends show different scenes), and were replaced by others.
     pub without_window: u64,
-    /// Triplets smaller than the crop, replaced by others.
+    /// Clips and folders smaller than the crop, which are left out, and triplets that came up and were replaced by others.
     pub too_small: u64,
     /// Clips, folders or triplets found unreadable so far, by this loader or before; replaced by others.
     pub unreadable: u64,
