@@ -1,18 +1,24 @@
-# `make demo` and `make test` set up what they need themselves; see scripts/setup.sh.
+# Every target sets up what it needs itself: scripts/setup.sh, and scripts/setup-torch.sh for what trains (tests and lints included).
 CARGO ?= cargo
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help setup build demo test lint docs
+.PHONY: help setup setup-torch build demo train-build train test lint
 
 help:
 	@echo "make demo              render a clip, make it smooth, and say where the result is"
 	@echo "make demo VIDEO=path   the same with a video of yours"
 	@echo "make test              run all tests"
 	@echo "make build             build target/release/ifr"
+	@echo "make train-build       the same with 'ifr train' (needs libtorch: 530 MB to download)"
+	@echo "make train CONFIG=configs/default.toml DATA=clips OUTPUT=runs/mine"
+	@echo "                       train on a folder of clips; ARGS=... takes any option of 'ifr train'"
 	@echo "make lint              formatting, clippy and documentation, as the project's check runs them"
 
 setup:
 	@scripts/setup.sh
+
+setup-torch: setup
+	@scripts/setup-torch.sh
 
 build: setup
 	$(CARGO) build --release --bin ifr
@@ -24,11 +30,20 @@ else
 	target/release/ifr demo --output-dir demo --force
 endif
 
-test: setup
-	$(CARGO) test --workspace
+train-build: setup-torch
+	$(CARGO) build --release --bin ifr --features ifr/train
 
-lint: setup
+CONFIG ?= configs/default.toml
+train: train-build
+	target/release/ifr train $(CONFIG) $(if $(DATA),--data "$(DATA)") $(if $(OUTPUT),--output "$(OUTPUT)") $(ARGS)
+
+test: setup-torch
+	$(CARGO) test --workspace --features ifr/train
+
+lint: setup-torch
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -p ifr --features train --all-targets -- -D warnings
 	$(CARGO) clippy -p ifr --no-default-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	$(CARGO) clippy -p ifr-train --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --features ifr/train,ifr-train/nccl
