@@ -72,19 +72,21 @@ impl Augmentation {
         let [channels, vertical, horizontal] =
             [self.reverse_channels, self.flip_vertical, self.flip_horizontal].map(|p| draw.chance(p));
         let [transpose, time] = [self.transpose, self.reverse_time].map(|p| draw.chance(p));
-        let place = |side: usize, length: usize, at: f64| {
-            let places = (side << usize::from(double)).saturating_sub(length) + 1;
-            ((places as f64 * at) as usize).min(places - 1)
-        };
         let cut = Cut {
-            x: place(size.0, crop.0, x),
-            y: place(size.1, crop.1, y),
+            x: place(size.0, crop.0, double, x),
+            y: place(size.1, crop.1, double, y),
             width: crop.0,
             height: crop.1,
             double,
         };
         Choice { cut, channels, vertical, horizontal, transpose: transpose && crop.0 == crop.1, time }
     }
+}
+
+/// Where a crop of `length` begins along a side of a picture, enlarged or not, `at` (0 to 1) of the way.
+fn place(side: usize, length: usize, double: bool, at: f64) -> usize {
+    let places = (side << usize::from(double)).saturating_sub(length) + 1;
+    ((places as f64 * at) as usize).min(places - 1)
 }
 
 /// What happens to one crop.
@@ -99,6 +101,14 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
+    /// The same at another random place.
+    pub(crate) fn elsewhere(&self, draw: &mut Draw, size: (usize, usize)) -> Self {
+        let double = self.cut.double;
+        let x = place(size.0, self.cut.width, double, draw.unit());
+        let y = place(size.1, self.cut.height, double, draw.unit());
+        Self { cut: Cut { x, y, ..self.cut }, ..*self }
+    }
+
     /// Everything after the crop.
     pub(crate) fn apply(&self, sample: &mut Sample) {
         let steps: [(bool, Step); 5] = [

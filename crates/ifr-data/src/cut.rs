@@ -1,7 +1,7 @@
 //! Cutting crops out of whole frames and flows, at their own size or twice as large.
 
 use ifr_flow::FlowField;
-use ifr_frame::{ColorDescription, Frame, FrameError, Matrix, Samples};
+use ifr_frame::{ColorDescription, ColorModel, Frame, FrameError, Matrix, Samples};
 
 /// A crop: where it lies, and whether the picture is enlarged before it is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,22 @@ impl Cut {
         };
         let ((x, w), (y, h)) = (axis(self.x, self.width, size.0), axis(self.y, self.height, size.1));
         [x, y, w, h]
+    }
+
+    /// How much two frames of one kind differ in the crop: the mean difference, in codes, of some of the samples of the plane
+    /// that tells most (luma, or green).
+    pub(crate) fn difference(&self, a: &Frame, b: &Frame) -> f64 {
+        let plane = usize::from(a.format().model == ColorModel::Rgb);
+        let [x, y, w, h] = self.region((a.width(), a.height()));
+        let stride = a.planes()[plane].width;
+        let places =
+            || (y..y + h).step_by(3).flat_map(|row| (x..x + w).step_by(3).map(move |x| row * stride + x));
+        let sum: u64 = match (&a.planes()[plane].samples, &b.planes()[plane].samples) {
+            (Samples::U8(a), Samples::U8(b)) => places().map(|i| u64::from(a[i].abs_diff(b[i]))).sum(),
+            (Samples::U16(a), Samples::U16(b)) => places().map(|i| u64::from(a[i].abs_diff(b[i]))).sum(),
+            _ => 0,
+        };
+        sum as f64 / places().count().max(1) as f64
     }
 
     /// R, G, B planes of the crop, in \[0, 1\].
@@ -217,5 +233,20 @@ mod tests {
                 assert!((flows[3 * 16 * 12 + i] + 2.0 * py).abs() < 1e-4);
             }
         }
+    }
+
+    #[test]
+    fn differences_are_those_of_the_crop() {
+        let flat = |code: u8, at: usize| {
+            let plane = (0..48 * 40).map(|i| if i % 48 >= at { code } else { 50 }).collect();
+            Frame::new(PixelFormat::GRAY8, 48, 40, vec![Samples::U8(plane)], ColorDescription::default())
+                .unwrap()
+        };
+        let (a, b) = (flat(50, 0), flat(80, 24));
+        let cut = |x: usize, double| Cut { x, y: 3, width: 18, height: 12, double };
+        assert_eq!(cut(0, false).difference(&a, &b), 0.0);
+        assert_eq!(cut(15, false).difference(&a, &b), 15.0);
+        assert_eq!(cut(30, false).difference(&a, &b), 30.0);
+        assert_eq!((cut(28, true).difference(&a, &b), cut(60, true).difference(&a, &b)), (0.0, 30.0));
     }
 }

@@ -133,6 +133,9 @@ pub struct LoaderOptions {
     pub prior: Option<Quality>,
     /// Pseudo-labels.
     pub labels: Labels,
+    /// Random places tried for each crop, of which the one is taken where the two frames differ most; 1 (as IFRNet was
+    /// trained) takes any. More show more motion a sample where much of the pictures stands still.
+    pub crop_choices: usize,
     /// Crops taken of a window each time that it comes up: they share its labels and its prior, which cost most, and go
     /// to different batches.
     pub crops_per_window: usize,
@@ -153,6 +156,7 @@ impl Default for LoaderOptions {
             queue: 4,
             prior: None,
             labels: Labels::None,
+            crop_choices: 1,
             crops_per_window: 1,
         }
     }
@@ -169,6 +173,7 @@ impl LoaderOptions {
             ("windows", self.windows, 4096),
             ("world", self.world, 1 << 20),
             ("queue", self.queue, 1024),
+            ("crop_choices", self.crop_choices, 64),
             ("crops_per_window", self.crops_per_window, 64),
         ];
         for (key, value, most) in counts {

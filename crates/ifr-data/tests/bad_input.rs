@@ -1,4 +1,5 @@
 //! What cannot be used is skipped and counted, or refused in words.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

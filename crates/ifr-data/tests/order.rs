@@ -1,4 +1,5 @@
 //! What comes when: exact resume, any number of workers, several processes, several crops a window.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The four kinds of sets on made data: windows, times, flows.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 
@@ -155,6 +156,20 @@ fn everything_is_augmented_together() {
         let frame: f32 = prior.frame.iter().zip(&batch.target).map(|(a, b)| (a - b).abs()).sum();
         assert!(frame / (prior.frame.len() as f32) < 0.05);
     }
+}
+
+#[test]
+fn crops_can_look_for_motion() {
+    let root = tempfile::tempdir().unwrap();
+    folder(&root.path().join("a"), (128, 96), &steady(1, 8));
+    let set = Arc::new(open(SetKind::Frames, root.path()));
+    let change = |crop_choices| {
+        let loader = Loader::new(Arc::clone(&set), LoaderOptions { crop_choices, ..plain() }).unwrap();
+        let batches: Vec<_> = loader.take(10).map(Result::unwrap).collect();
+        let of = |(a, b): (&f32, &f32)| f64::from((a - b).abs());
+        batches.iter().map(|b| b.first.iter().zip(&b.second).map(of).sum::<f64>()).sum::<f64>()
+    };
+    assert!(change(8) > 1.05 * change(1), "{} {}", change(8), change(1));
 }
 
 #[test]

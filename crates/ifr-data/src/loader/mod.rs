@@ -60,8 +60,10 @@ struct State {
     batches: BTreeMap<u64, Batch>,
     /// The batch that the consumer takes next.
     wanted: u64,
-    /// The position among blocks that each worker is at.
+    /// The position among blocks of the visit that each worker is making.
     positions: Vec<Option<u64>>,
+    /// The positions whose blocks were held last.
+    held: (u64, u64),
     error: Option<DataError>,
 }
 
@@ -112,6 +114,7 @@ impl Loader {
             batches: BTreeMap::new(),
             wanted: first,
             positions: vec![None; workers],
+            held: (0, u64::MAX),
             error: None,
         };
         let kept = visit::kept_folder(&set);
@@ -164,7 +167,7 @@ impl Loader {
         }
     }
 
-    fn take(&mut self) -> Result<Batch, DataError> {
+    fn wait(&mut self) -> Result<Batch, DataError> {
         let mut state = self.shared.lock();
         let wanted = state.wanted;
         let result = loop {
@@ -192,7 +195,7 @@ impl Iterator for Loader {
             return None;
         }
         let asked = Instant::now();
-        let batch = self.take();
+        let batch = self.wait();
         if self.started.is_some() {
             self.waited += asked.elapsed();
         } else {
@@ -246,5 +249,49 @@ fn check_labels(set: &Set, labels: Labels) -> Result<(), DataError> {
             "only labels of fixed triplets (sets of kind vimeo) are kept, and a cache folder must be given",
         )),
         Labels::None | Labels::Flow(_) | Labels::Cached(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Augmentation, SetOptions};
+    use ifr_frame::{ColorDescription, PixelFormat};
+    use ifr_scene::{Motion, TextureScene};
+
+    #[test]
+    fn no_more_is_held_than_memory_allows() {
+        let root = tempfile::tempdir().unwrap();
+        for seed in 0..8 {
+            let folder = root.path().join(seed.to_string());
+            std::fs::create_dir(&folder).unwrap();
+            let scene = TextureScene::new(Motion::Translate { velocity: [2.0, 1.0] }, seed);
+            for i in 0..5 {
+                let image = scene.render(f64::from(i), 40, 32);
+                let frame = image.to_frame(PixelFormat::RGB8, ColorDescription::SRGB).unwrap();
+                ifr_video::images::write_image(folder.join(format!("{i}.png")), &frame).unwrap();
+            }
+        }
+        // Eight sequences of 5 frames; blocks of two of them.
+        let (frame, reach) = (3 * 40 * 32, 2);
+        let options = SetOptions { memory: 20 * frame, reach, ..SetOptions::default() };
+        let set = Arc::new(Set::open(SetKind::Frames, root.path(), options).unwrap());
+        let options = LoaderOptions {
+            windows: 1,
+            crop: (16, 16),
+            workers: 3,
+            queue: 1,
+            augmentation: Augmentation::NONE,
+            ..LoaderOptions::default()
+        };
+        let mut loader = Loader::new(Arc::clone(&set), options).unwrap();
+        assert_eq!(loader.shared.visitor.plan.blocks().len(), 4);
+        let mut most = 0;
+        for batch in loader.by_ref().take(100) {
+            batch.unwrap();
+            most = most.max(set.store().len());
+        }
+        // Two blocks, and where workers are at two of them the first of a third.
+        assert!((2..=6).contains(&most), "{most} sequences of two a block");
     }
 }

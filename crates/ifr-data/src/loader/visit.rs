@@ -187,7 +187,18 @@ impl Visitor {
         let count = self.options.crops_per_window as u64;
         let crop = |k: u64| {
             let mut draw = Draw::new(self.options.seed, Purpose::Crop, number * count + k);
-            let choice = self.options.augmentation.choose(&mut draw, size, self.options.crop);
+            let [first, second] = &whole.frames;
+            let mut choice = self.options.augmentation.choose(&mut draw, size, self.options.crop);
+            if self.options.crop_choices > 1 {
+                let mut most = choice.cut.difference(first, second);
+                for _ in 1..self.options.crop_choices {
+                    let other = choice.elsewhere(&mut draw, size);
+                    let difference = other.cut.difference(first, second);
+                    if difference > most {
+                        (choice, most) = (other, difference);
+                    }
+                }
+            }
             let cut = choice.cut;
             let target = |(i, frame): (usize, &Arc<Frame>)| {
                 let labels = whole.labels.as_ref().and_then(|all| all.get(i));
@@ -205,8 +216,8 @@ impl Visitor {
             let mut sample = Sample {
                 width: cut.width,
                 height: cut.height,
-                first: cut.rgb(&whole.frames[0])?,
-                second: cut.rgb(&whole.frames[1])?,
+                first: cut.rgb(first)?,
+                second: cut.rgb(second)?,
                 targets: whole.targets.iter().enumerate().map(target).collect::<Result<_, _>>()?,
             };
             choice.apply(&mut sample);

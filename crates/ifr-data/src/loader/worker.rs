@@ -51,16 +51,16 @@ fn run(number: usize, shared: &Shared) {
     let mut interpolator = FlowInterpolator::with_options(FlowOptions { quality, pool: None });
     while let Some(job) = shared.job() {
         match job {
-            Job::Assemble(number, parts) => {
+            Job::Assemble(index, parts) => {
                 let batch = timed(&visitor.counters.cropping, || Batch::of(&parts));
-                shared.lock().batches.insert(number, batch);
+                shared.lock().batches.insert(index, batch);
                 shared.ready.notify_all();
             }
             Job::Visit(visit) => {
                 let place = visitor.place(visit);
                 shared.at(number, place.position);
                 match visitor.visit(visit, &place, &mut interpolator) {
-                    Ok(Some(crops)) => shared.done(visit, crops),
+                    Ok(Some(crops)) => shared.done(number, visit, crops),
                     Ok(None) => return,
                     Err(error) => return shared.fail(error),
                 }
@@ -116,12 +116,12 @@ impl Shared {
             return;
         }
         let mut state = self.lock();
-        let before = state.positions[number].replace(position);
-        if before == Some(position) {
-            return;
-        }
+        state.positions[number] = Some(position);
         let first = state.positions.iter().flatten().min().copied().unwrap_or(position);
         let last = state.positions.iter().flatten().max().copied().unwrap_or(position) + 1;
+        if std::mem::replace(&mut state.held, (first, last)) == (first, last) {
+            return;
+        }
         drop(state);
         let mut keep = vec![false; self.visitor.set.sequences().len()];
         for position in first..=last {
@@ -131,8 +131,12 @@ impl Shared {
         self.visitor.set.store().retain(|sequence| keep[sequence]);
     }
 
-    fn done(&self, visit: u64, crops: Crops) {
-        self.lock().crops.insert(visit, crops.into_iter().map(Some).collect());
+    fn done(&self, number: usize, visit: u64, crops: Crops) {
+        let mut state = self.lock();
+        // A worker that waits for work keeps no block.
+        state.positions[number] = None;
+        state.crops.insert(visit, crops.into_iter().map(Some).collect());
+        drop(state);
         // A batch may be whole now.
         self.work.notify_all();
     }
