@@ -25,12 +25,15 @@ pub(super) fn census(found: &Tensor, expected: &Tensor, patch: i64) -> Result<Te
 /// × pixels.
 fn transform(map: &Tensor, patch: i64) -> Result<Tensor, TchError> {
     let (samples, channels, height, width) = map.size4()?;
-    let planes = map.f_reshape([samples * channels, 1, height, width])?;
+    // All planes as channels of one sample: libtorch takes samples one after the other.
+    let planes = samples * channels;
+    let map = map.f_reshape([1, planes, height, width])?;
     let border = patch / 2;
     let (rows, columns) = (height - 2 * border, width - 2 * border);
-    let neighbours = planes.f_im2col([patch, patch], [1, 1], [0, 0], [1, 1])?;
-    let centre = planes.f_narrow(2, border, rows)?.f_narrow(3, border, columns)?;
-    let difference = neighbours.f_sub(&centre.f_reshape([samples * channels, 1, rows * columns])?)?;
+    let neighbours = map.f_im2col([patch, patch], [1, 1], [0, 0], [1, 1])?;
+    let neighbours = neighbours.f_view([planes, patch * patch, rows * columns])?;
+    let centre = map.f_narrow(2, border, rows)?.f_narrow(3, border, columns)?;
+    let difference = neighbours.f_sub(&centre.f_reshape([planes, 1, rows * columns])?)?;
     difference.f_mul(&difference.f_square()?.f_add_scalar(SOFTNESS)?.f_rsqrt()?)
 }
 

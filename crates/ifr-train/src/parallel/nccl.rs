@@ -114,6 +114,10 @@ impl fmt::Debug for Nccl {
 impl Nccl {
     /// Brings the processes of `star` together, this one with CUDA device `device`. All of them have to come here.
     pub(super) fn new(api: Api, star: &mut Star, device: usize) -> Result<Self, ParallelError> {
+        // SAFETY: tries to load the driver's library, which has no preconditions; without it the next call would panic.
+        if !unsafe { cudarc::driver::sys::is_culib_present() } {
+            return Err(ParallelError::Nccl("the driver's library, libcuda.so.1, does not load".to_owned()));
+        }
         // NCCL takes the device that is current.
         let context = CudaContext::new(device)
             .map_err(|error| ParallelError::Nccl(format!("CUDA device {device}: {error}")))?;

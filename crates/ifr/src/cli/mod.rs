@@ -15,6 +15,10 @@ mod progress;
 mod say;
 #[cfg(feature = "video")]
 mod sheet;
+#[cfg(feature = "train")]
+mod train;
+#[cfg(feature = "train")]
+mod train_progress;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -47,6 +51,8 @@ enum Command {
     Flow(flow::Args),
     Info(info::Args),
     Eval(Box<eval::Args>),
+    #[cfg(feature = "train")]
+    Train(Box<train::Args>),
     #[cfg(feature = "video")]
     Demo(demo::Args),
     Doctor(doctor::Args),
@@ -61,6 +67,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Flow(args) => flow::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Eval(args) => eval::run(&args),
+        #[cfg(feature = "train")]
+        Command::Train(args) => train::run(&args),
         #[cfg(feature = "video")]
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),

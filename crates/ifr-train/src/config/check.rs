@@ -1,0 +1,133 @@
+//! What values may be.
+
+use std::fmt::Display;
+
+use super::{Config, DataKind, Labels};
+
+/// What the network's sizes must be multiples of, at full scale.
+const MULTIPLE: usize = 16;
+/// The largest side of a crop.
+const MOST_PIXELS: usize = 4096;
+/// The most windows in a batch.
+const MOST: usize = 4096;
+/// The most crops of a window.
+const MOST_CROPS: usize = 64;
+/// The most threads of a kind.
+const MOST_THREADS: usize = 1024;
+/// The farthest that the frames of a window may lie apart.
+const MOST_REACH: usize = 64;
+
+/// Key, value found, what is allowed.
+type Fault = (String, String, String);
+
+fn fault(key: &str, value: impl Display, allowed: &str) -> Result<(), Fault> {
+    Err((key.to_owned(), value.to_string(), format!("expected {allowed}")))
+}
+
+fn within<T: PartialOrd + Display>(key: &str, value: T, low: T, high: T) -> Result<(), Fault> {
+    if value >= low && value <= high {
+        return Ok(());
+    }
+    fault(key, &value, &format!("a number from {low} to {high}"))
+}
+
+impl Config {
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        self.check_model()?;
+        self.check_data()?;
+        self.check_train()?;
+        for (key, value) in
+            [("loss.geometry", self.loss.geometry), ("loss.distillation", self.loss.distillation)]
+        {
+            within(key, value, 0.0, 1000.0)?;
+        }
+        if self.loss.distillation > 0.0 && self.data.labels == Labels::None {
+            fault(
+                "loss.distillation",
+                self.loss.distillation,
+                "0 where data.labels = \"none\"; set data.labels to \"flow\" (computed) or \"files\" (.flo files of vimeo)",
+            )?;
+        }
+        for (i, set) in self.validation.sets.iter().enumerate() {
+            let key = |name: &str| format!("validation.sets[{i}].{name}");
+            if let Some(kind) = &set.kind
+                && let Err(e) = kind.parse::<ifr_eval::Kind>()
+            {
+                return Err((key("kind"), format!("\"{kind}\""), e.to_string()));
+            }
+            within(&key("drop"), set.drop, 2, 1000)?;
+            for (name, value) in [("limit", set.limit), ("frames", set.frames), ("lines", set.lines)] {
+                within(&key(name), value.unwrap_or(1), 1, 1_000_000)?;
+            }
+        }
+        within("output.keep", self.output.keep, 1, 1000)
+    }
+
+    fn check_model(&self) -> Result<(), Fault> {
+        let known: Vec<&str> = crate::network::names();
+        if !known.contains(&self.model.network.as_str()) {
+            fault(
+                "model.network",
+                format!("\"{}\"", self.model.network),
+                &format!("one of {}", known.join(", ")),
+            )?;
+        }
+        within("model.gate", self.model.gate, -20.0, 20.0)
+    }
+
+    fn check_data(&self) -> Result<(), Fault> {
+        let (width, height) = self.data.crop.size();
+        for side in [width, height] {
+            if side == 0 || side > MOST_PIXELS || !side.is_multiple_of(MULTIPLE) {
+                fault(
+                    "data.crop",
+                    format!("{width}x{height}"),
+                    &format!("multiples of {MULTIPLE} from {MULTIPLE} to {MOST_PIXELS}"),
+                )?;
+            }
+        }
+        within("data.batch", self.data.batch, 1, MOST)?;
+        within("data.reach", self.data.reach, 2, MOST_REACH)?;
+        within("data.crops_per_window", self.data.crops_per_window, 1, MOST_CROPS)?;
+        within("data.workers", self.data.workers.unwrap_or(1), 1, MOST_THREADS)?;
+        within("data.memory", self.data.memory, 16, 1 << 30)?;
+        within("data.tolerate", self.data.tolerate, 0.0, 1.0)?;
+        let a = &self.data.augmentation;
+        for (name, value) in [
+            ("resize", a.resize),
+            ("reverse_channels", a.reverse_channels),
+            ("flip_vertical", a.flip_vertical),
+            ("flip_horizontal", a.flip_horizontal),
+            ("transpose", a.transpose),
+            ("reverse_time", a.reverse_time),
+        ] {
+            within(&format!("data.augmentation.{name}"), value, 0.0, 1.0)?;
+        }
+        if self.data.labels == Labels::Files && self.data.kind != DataKind::Vimeo {
+            fault("data.labels", "\"files\"", "\"flow\" or \"none\": only vimeo has files")?;
+        }
+        Ok(())
+    }
+
+    fn check_train(&self) -> Result<(), Fault> {
+        let t = &self.train;
+        match (t.steps, t.epochs) {
+            (None, None) => fault("train.steps", "nothing", "train.steps or train.epochs")?,
+            (Some(steps), Some(_)) => {
+                fault("train.steps", steps, "either train.steps or train.epochs, not both")?
+            }
+            (Some(steps), None) => within("train.steps", steps, 1, 1_000_000_000)?,
+            (None, Some(epochs)) => within("train.epochs", epochs, 1e-6, 1e6)?,
+        }
+        within("train.learning_rate", t.learning_rate, 1e-12, 10.0)?;
+        within("train.final_learning_rate", t.final_learning_rate, 0.0, t.learning_rate)?;
+        within("train.weight_decay", t.weight_decay, 0.0, 1.0)?;
+        within("train.clip", t.clip, 0.0, 1e9)?;
+        if t.spike != 0.0 {
+            within("train.spike", t.spike, 1.5, 1e9)?;
+        }
+        within("train.ema", t.ema, 0.0, 0.999_999)?;
+        within("train.threads", t.threads.unwrap_or(1), 1, MOST_THREADS)?;
+        within("train.log_every", t.log_every, 1, 1_000_000)
+    }
+}

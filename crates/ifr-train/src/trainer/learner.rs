@@ -1,0 +1,171 @@
+use ifr_net::{Graph, Parameters};
+use ifr_torch::{FlatParameters, Precision, TorchError, download_values, run};
+use tch::{Device, Kind, TchError, Tensor};
+
+use crate::TrainError;
+use crate::checkpoint::{Checkpoint, State};
+use crate::config::{self, Config};
+use crate::feed::Fed;
+use crate::guard::{Guard, Verdict};
+use crate::objective::Objective;
+use crate::optim::{AdamW, Average, Schedule};
+
+/// A network that learns: its weights, the optimiser, and the step it is at.
+pub(crate) struct Learner {
+    flat: FlatParameters,
+    adam: AdamW,
+    average: Average,
+    objective: Objective,
+    schedule: Schedule,
+    guard: Guard,
+    precision: Precision,
+    clip: f64,
+    spike: f64,
+    step: u64,
+}
+
+/// What a step was.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outcome {
+    pub(crate) parts: [f64; 3],
+    pub(crate) rate: f64,
+    pub(crate) norm: f64,
+    pub(crate) verdict: Verdict,
+}
+
+impl Outcome {
+    pub(crate) fn loss(&self) -> f64 {
+        self.parts.iter().sum()
+    }
+}
+
+impl Learner {
+    /// A network with those weights before its first step.
+    pub(crate) fn new(
+        graph: &Graph,
+        parameters: &Parameters,
+        config: &Config,
+        steps: u64,
+        device: Device,
+    ) -> Result<Self, TrainError> {
+        let mut flat = FlatParameters::new(graph, device)?;
+        flat.load(parameters)?;
+        let train = &config.train;
+        let named = |e: TchError| TorchError::new("the optimiser", device, &e);
+        Ok(Self {
+            adam: AdamW::new(flat.tensor(), train.weight_decay).map_err(named)?,
+            average: Average::new(flat.tensor(), train.ema).map_err(named)?,
+            objective: Objective::new(graph, &config.loss)?,
+            schedule: Schedule {
+                steps,
+                warmup: train.warmup,
+                peak: train.learning_rate,
+                last: train.final_learning_rate,
+            },
+            guard: Guard::default(),
+            precision: match train.precision {
+                config::Precision::F32 => Precision::F32,
+                config::Precision::Bf16 => Precision::Bf16,
+            },
+            clip: train.clip,
+            spike: train.spike,
+            step: 0,
+            flat,
+        })
+    }
+
+    /// Goes on from a checkpoint.
+    pub(crate) fn resume(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        let Checkpoint { state, weights, ema, moment1, moment2 } = checkpoint;
+        let device = self.device();
+        let named = |e: TchError| TorchError::new("the checkpoint", device, &e);
+        let leaf = self.flat.tensor_mut();
+        tch::no_grad(|| Tensor::f_from_slice(weights).and_then(|w| leaf.f_copy_(&w))).map_err(named)?;
+        self.adam.resume(moment1, moment2, state.updates).map_err(named)?;
+        self.average.resume(ema).map_err(named)?;
+        self.guard = state.guard;
+        self.step = state.step;
+        Ok(())
+    }
+
+    /// All that must be kept to go on from here; `state` is completed with the step and what belongs to it.
+    pub(crate) fn checkpoint(&self, state: State) -> Result<Checkpoint, TrainError> {
+        let [moment1, moment2] = self.adam.moments();
+        Ok(Checkpoint {
+            weights: download_values(self.flat.tensor())?,
+            ema: download_values(self.average.values())?,
+            moment1: download_values(moment1)?,
+            moment2: download_values(moment2)?,
+            state: State { step: self.step, updates: self.adam.updates(), guard: self.guard, ..state },
+        })
+    }
+
+    /// The averaged weights.
+    pub(crate) fn averaged(&self) -> Result<Parameters, TrainError> {
+        Ok(self.flat.parameters_of(self.average.values())?)
+    }
+
+    /// Steps made, those skipped included.
+    pub(crate) fn step_count(&self) -> u64 {
+        self.step
+    }
+
+    pub(crate) fn skipped(&self) -> u64 {
+        self.guard.skipped
+    }
+
+    /// How many of the last steps were broken.
+    pub(crate) fn broken(&self) -> u32 {
+        self.guard.broken
+    }
+
+    pub(crate) fn device(&self) -> Device {
+        self.flat.tensor().device()
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        self.flat.graph()
+    }
+
+    /// Learns from a batch, unless what comes out is no good.
+    pub(crate) fn step(&mut self, fed: &Fed) -> Result<Outcome, TorchError> {
+        let device = self.device();
+        let graph = self.flat.graph();
+        let outputs = run(graph, &self.flat.views()?, &fed.inputs, self.objective.wanted(), self.precision)?;
+        let parts = self.objective.parts(&outputs, fed)?;
+        drop(outputs);
+        let gradient =
+            gradient(&parts, self.flat.tensor()).map_err(|e| TorchError::new("the gradient", device, &e))?;
+
+        // The only time that the host waits for the device: four numbers.
+        let numbers = gradient
+            .f_norm()
+            .and_then(|norm| Tensor::f_cat(&[parts.f_detach()?, norm.f_view([1])?], 0))
+            .map_err(|e| TorchError::new("the gradient's norm", device, &e))?;
+        let numbers = download_values(&numbers)?;
+        let [parts @ .., norm] = [0, 1, 2, 3].map(|i| numbers.get(i).map_or(f64::NAN, |&v| f64::from(v)));
+        let rate = self.schedule.rate(self.step);
+        let mut outcome = Outcome { parts, rate, norm, verdict: Verdict::Take };
+        outcome.verdict = self.guard.judge(outcome.loss(), norm, self.spike);
+        self.step += 1;
+        if outcome.verdict == Verdict::Take {
+            self.update(&gradient, norm, rate).map_err(|e| TorchError::new("the optimiser", device, &e))?;
+        }
+        Ok(outcome)
+    }
+
+    fn update(&mut self, gradient: &Tensor, norm: f64, rate: f64) -> Result<(), TchError> {
+        if self.clip > 0.0 && norm > self.clip {
+            let _ = gradient.shallow_clone().f_mul_scalar_(self.clip / norm)?;
+        }
+        self.adam.step(self.flat.tensor(), gradient, rate)?;
+        self.average.update(self.flat.tensor(), self.adam.updates())
+    }
+}
+
+/// Of the sum of the parts, for all parameters.
+fn gradient(parts: &Tensor, leaf: &Tensor) -> Result<Tensor, TchError> {
+    let total = parts.f_sum(Kind::Float)?;
+    let mut gradients = Tensor::f_run_backward(&[total], &[leaf], false, false)?;
+    gradients.pop().ok_or_else(|| TchError::Torch("the loss depends on no parameter".to_owned()))
+}

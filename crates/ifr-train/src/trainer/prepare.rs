@@ -1,0 +1,225 @@
+//! From a configuration to a job.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use ifr_net::{Graph, Ratio};
+use tch::Device;
+
+use super::job::{Clock, Job};
+use super::learner::Learner;
+use super::record::Record;
+use super::{End, TrainOptions, Trained, Watch};
+use crate::budget::Budget;
+use crate::checkpoint::{Checkpoint, State, newest};
+use crate::config::{Config, DeviceKind};
+use crate::event::{Event, Ready};
+use crate::feed::{Feed, Samples};
+use crate::validate::Validator;
+use crate::{TrainError, network, source};
+
+/// How long a checkpoint is thought to take before one was written.
+const SAVING: Duration = Duration::from_secs(5);
+/// How much longer a network's validation is thought to take than that of the baselines, before there was one.
+const HEAVIER: f64 = 4.0;
+
+/// Windows in the data, where that is known, and the samples from a batch on.
+pub(super) type Open<'a> = dyn FnMut(u64) -> Result<(Option<u64>, Samples), TrainError> + 'a;
+
+/// One network twice, with the same parameters.
+pub(super) struct Graphs {
+    /// With what the loss reads besides.
+    pub(super) training: Graph,
+    /// As it is used, and validated.
+    pub(super) plain: Graph,
+}
+
+pub(super) fn job(
+    config: &Config,
+    options: &TrainOptions,
+    stop: &AtomicBool,
+    watch: &mut Watch<'_>,
+) -> Result<Option<Job>, TrainError> {
+    let network = network::find(&config.model)?;
+    let graphs = Graphs { training: network.training_graph()?, plain: network.graph(Ratio::ONE)? };
+    let started = options.started;
+    let clock: Clock = Box::new(move || started.elapsed());
+    job_with(config, options, &graphs, &mut |first| source::open(config, first), clock, stop, watch)
+}
+
+/// The same with another network, other samples or another clock. `None` where `stop` was set before all was ready.
+pub(super) fn job_with(
+    config: &Config,
+    options: &TrainOptions,
+    graphs: &Graphs,
+    open: &mut Open<'_>,
+    clock: Clock,
+    stop: &AtomicBool,
+    watch: &mut Watch<'_>,
+) -> Result<Option<Job>, TrainError> {
+    let (graph, output) = (&graphs.training, &config.output.dir);
+    fs::create_dir_all(output).map_err(|e| TrainError::io("create", output, e))?;
+    let lock = lock(output)?;
+    let threads = config.train.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
+    let device = device(config.train.device)?;
+    let (resumed, checkpoint) = match resume(config, options, graph, watch)? {
+        Some((path, checkpoint)) => (Some(path), Some(checkpoint)),
+        None => (None, None),
+    };
+    let step = checkpoint.as_ref().map_or(0, |c| c.state.step);
+    let (windows, samples) = open(step)?;
+    let steps = steps(config, windows)?;
+
+    let start = clock();
+    let cache = output.join("baselines.json");
+    let validator = Validator::new(&config.validation, threads, cache, stop, watch)?;
+    if stop.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let validating = clock().saturating_sub(start).mul_f64(HEAVIER);
+
+    // Also those of a checkpoint are loaded into these: only their shapes matter then.
+    let init = config.model.init.as_deref().filter(|_| checkpoint.is_none());
+    let parameters = network::begin(graph, init, config.train.seed, config.model.gate)?;
+    let mut learner = Learner::new(graph, &parameters, config, steps, device)?;
+    let mut state = State {
+        version: State::VERSION,
+        network: graph.name().to_owned(),
+        step: 0,
+        steps,
+        updates: 0,
+        guard: Default::default(),
+        validated: None,
+        best: None,
+        seconds: 0.0,
+        validation_seconds: None,
+        windows,
+        config: config.to_toml()?,
+    };
+    if let Some(checkpoint) = &checkpoint {
+        learner.resume(checkpoint)?;
+        let before = &checkpoint.state;
+        if before.windows != windows {
+            let words =
+                |n: Option<u64>| n.map_or_else(|| "an unknown number of".to_owned(), |n| n.to_string());
+            let (was, is) = (words(before.windows), words(windows));
+            watch(&Event::Notice(&format!(
+                "the data hold {is} windows, {was} before: batches will be others"
+            )));
+        }
+        state.validated = before.validated;
+        state.best.clone_from(&before.best);
+        state.seconds = before.seconds;
+        state.validation_seconds = before.validation_seconds;
+    }
+    let known = state.validation_seconds.map(Duration::from_secs_f64);
+    let ready = Ready {
+        network: graph.name().to_owned(),
+        parameters: parameters.count(),
+        device: words(device),
+        windows,
+        resumed: resumed.clone(),
+        step,
+        steps,
+        output: output.clone(),
+    };
+    watch(&Event::Ready(&ready));
+    let weights = Some(output.join("weights.safetensors")).filter(|path| path.is_file());
+    Ok(Some(Job {
+        feed: Feed::new(samples, graph, device)?,
+        record: Record::new(output, config.train.log_every, step)?,
+        budget: Budget::new(options.time_budget, SAVING, known.unwrap_or(validating)),
+        before: state.seconds,
+        on_disk: resumed.is_some(),
+        trained: Trained { end: End::Done, step, steps, checkpoint: resumed, validation: None, weights },
+        config: config.clone(),
+        learner,
+        validator,
+        clock,
+        state,
+        lock,
+        plain: graphs.plain.clone(),
+    }))
+}
+
+/// Keeps others out of the folder for as long as the file is open.
+fn lock(output: &Path) -> Result<File, TrainError> {
+    let path = output.join(".lock");
+    let file = File::create(&path).map_err(|e| TrainError::io("create", &path, e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(TrainError::Busy { path: output.to_owned() }),
+        // Not every file system has locks.
+        Err(fs::TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+/// The checkpoint to go on from, if there is one and one may.
+fn resume(
+    config: &Config,
+    options: &TrainOptions,
+    graph: &Graph,
+    watch: &mut Watch<'_>,
+) -> Result<Option<(std::path::PathBuf, Checkpoint)>, TrainError> {
+    let output = &config.output.dir;
+    let Some(path) = newest(output)? else {
+        if options.resume {
+            return Err(TrainError::NoCheckpoint { path: output.clone() });
+        }
+        return Ok(None);
+    };
+    let state = Checkpoint::state(&path)?;
+    // It holds every value and absolute paths, so no folder matters.
+    let before = Config::parse(&state.config, &format!("{} (config)", path.display()), Path::new(""), &[]);
+    let differences = match before {
+        Ok(before) => config.differences(&before)?.join("; "),
+        Err(e) => e.to_string(),
+    };
+    if !differences.is_empty() {
+        if !options.resume {
+            return Err(TrainError::Other { path: output.clone(), differences });
+        }
+        watch(&Event::Notice(&format!("going on with another configuration ({differences})")));
+    }
+    let checkpoint = Checkpoint::read(&path, graph)?;
+    Ok(Some((path, checkpoint)))
+}
+
+/// How many steps the configuration asks for.
+fn steps(config: &Config, windows: Option<u64>) -> Result<u64, TrainError> {
+    match (config.train.steps, config.train.epochs, windows) {
+        (Some(steps), ..) => Ok(steps),
+        (None, Some(epochs), Some(windows)) => {
+            let samples = windows as f64 * config.data.crops_per_window as f64;
+            Ok((epochs * samples / config.data.batch as f64).ceil().max(1.0) as u64)
+        }
+        _ => Err(TrainError::Internal("train.epochs needs data of a known size: set train.steps".to_owned())),
+    }
+}
+
+fn device(kind: DeviceKind) -> Result<Device, TrainError> {
+    if kind == DeviceKind::Cpu {
+        return Ok(Device::Cpu);
+    }
+    let device = Device::cuda_if_available();
+    if kind == DeviceKind::Cuda && device == Device::Cpu {
+        return Err(TrainError::Device {
+            found: "cuda".to_owned(),
+            problem:
+                "libtorch finds no GPU; set \"cpu\" or \"auto\", or install libtorch with CUDA and its driver"
+                    .to_owned(),
+        });
+    }
+    Ok(device)
+}
+
+fn words(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("GPU {index}"),
+        Device::Cpu => format!("CPU, {} threads", tch::get_num_threads()),
+        other => format!("{other:?}"),
+    }
+}
