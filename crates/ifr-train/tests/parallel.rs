@@ -1,5 +1,7 @@
 //! Data parallelism with real processes: this test program, started again for every rank.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use std::env;
 use std::net::TcpListener;
 use std::process::{Command, Output};
