@@ -53,6 +53,12 @@ impl Warper {
                 entry.insert(tch::no_grad(|| Grid::new(height, width, (self.kind, self.device)))?)
             }
         };
+        // On the CPU, the gradient of `grid_sampler` reads and writes wherever a coordinate that is not a number happens to point
+        // (libtorch 2.11); on CUDA such coordinates have no gradient. Elsewhere in the network they still show.
+        let flow = match self.device {
+            Device::Cpu => &flow.f_nan_to_num(Some(0.0), None, None)?,
+            _ => flow,
+        };
         let at = grid.pixels.f_addcmul(flow, &grid.pixel)?.f_permute([0, 2, 3, 1])?;
         image.f_grid_sampler(&at, BILINEAR, BORDER, true)
     }
@@ -71,4 +77,21 @@ pub(crate) fn resize(
     };
     let out = input.f_upsample_bilinear2d([height as i64, width as i64], corners, None, None)?;
     if gain == 1.0 { Ok(out) } else { out.f_mul_scalar(f64::from(gain)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_that_are_no_numbers_are_survived() {
+        let options = (Kind::Float, Device::Cpu);
+        let image = Tensor::rand([1, 3, 32, 32], options).set_requires_grad(true);
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e30] {
+            let flow = Tensor::full([1, 2, 32, 32], value, options).set_requires_grad(true);
+            let out = Warper::new(Device::Cpu, Kind::Float).warp(&image, &flow).unwrap();
+            out.sum(Kind::Float).backward();
+            assert!(f64::try_from(image.grad().abs().max()).unwrap().is_finite(), "{value}");
+        }
+    }
 }

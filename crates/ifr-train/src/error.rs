@@ -7,6 +7,8 @@ use ifr_net::{GraphError, ParameterError, StoreError};
 use ifr_torch::TorchError;
 use thiserror::Error;
 
+use crate::parallel::ParallelError;
+
 /// Why nothing can be trained, or not any further. Each message says what was found, what was expected and what to do.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -137,6 +139,9 @@ pub enum TrainError {
     /// What libtorch reports.
     #[error(transparent)]
     Torch(#[from] TorchError),
+    /// Processes that cannot train together.
+    #[error(transparent)]
+    Parallel(#[from] ParallelError),
     /// Something that should not happen.
     #[error("{0}")]
     Internal(String),

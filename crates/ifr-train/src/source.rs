@@ -6,9 +6,10 @@ use ifr_flow::Quality;
 use crate::TrainError;
 use crate::config::{AugmentationConfig, Config, DataKind, FlowQuality, Labels, Prior};
 use crate::feed::Samples;
+use crate::parallel::World;
 
-/// The configured data from batch `first` on, and how many windows they hold.
-pub(crate) fn open(config: &Config, first: u64) -> Result<(Option<u64>, Samples), TrainError> {
+/// The configured data from batch `first` on, as process `rank` of `world` sees them, and how many windows they hold.
+pub(crate) fn open(config: &Config, first: u64, world: &World) -> Result<(Option<u64>, Samples), TrainError> {
     let data = &config.data;
     let kind = match data.kind {
         DataKind::Clips => SetKind::Clips,
@@ -52,6 +53,8 @@ pub(crate) fn open(config: &Config, first: u64) -> Result<(Option<u64>, Samples)
         },
         seed: config.train.seed,
         first_batch: first,
+        rank: world.rank(),
+        world: world.size(),
         workers,
         prior: (config.model.prior == Prior::Flow).then_some(quality),
         labels: match data.labels {
@@ -60,6 +63,7 @@ pub(crate) fn open(config: &Config, first: u64) -> Result<(Option<u64>, Samples)
             Labels::Files => ifr_data::Labels::Files,
         },
         crops_per_window: data.crops_per_window,
+        crop_choices: data.crop_choices,
         ..LoaderOptions::default()
     };
     Ok((Some(windows), Box::new(Loader::new(set, options)?)))

@@ -10,7 +10,7 @@ const MULTIPLE: usize = 16;
 const MOST_PIXELS: usize = 4096;
 /// The most windows in a batch.
 const MOST: usize = 4096;
-/// The most crops of a window.
+/// The most crops of a window, and places tried for each.
 const MOST_CROPS: usize = 64;
 /// The most threads of a kind.
 const MOST_THREADS: usize = 1024;
@@ -89,6 +89,7 @@ impl Config {
         within("data.batch", self.data.batch, 1, MOST)?;
         within("data.reach", self.data.reach, 2, MOST_REACH)?;
         within("data.crops_per_window", self.data.crops_per_window, 1, MOST_CROPS)?;
+        within("data.crop_choices", self.data.crop_choices, 1, MOST_CROPS)?;
         within("data.workers", self.data.workers.unwrap_or(1), 1, MOST_THREADS)?;
         within("data.memory", self.data.memory, 16, 1 << 30)?;
         within("data.tolerate", self.data.tolerate, 0.0, 1.0)?;

@@ -119,6 +119,15 @@ impl Config {
             .collect())
     }
 
+    /// A number that is the same for processes that may train together from that step on.
+    pub(crate) fn fingerprint(&self, step: u64) -> Result<u64, TrainError> {
+        let text = format!("{} from step {step}", self.essence().to_toml()?);
+        // FNV-1a.
+        Ok(text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+        }))
+    }
+
     fn essence(&self) -> Self {
         let mut essence = self.clone();
         essence.model.init = None;
@@ -201,4 +210,103 @@ fn flat(text: &str) -> std::collections::BTreeMap<String, Value> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{DataKind, Labels};
+
+    const LEAST: &str = "[model]\nnetwork = 'ifrnet-s'\n[data]\nkind = 'clips'\npath = 'clips'\ncrop = 64\nbatch = 2\n\
+                         [output]\ndir = 'out'\n[train]\nsteps = 5\n";
+
+    fn parse(text: &str, overrides: &[&str]) -> Result<Config, TrainError> {
+        let overrides: Vec<Override> = overrides.iter().map(|o| o.parse().unwrap()).collect();
+        Config::parse(text, "c.toml", Path::new("/base"), &overrides)
+    }
+
+    fn fault(overrides: &[&str]) -> String {
+        parse(LEAST, overrides).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file_and_overrides_to_the_working_directory() {
+        let config = parse(LEAST, &["output.dir=here", "data.crop=[64, 32]"]).unwrap();
+        assert_eq!(config.data.path, Path::new("/base/clips"));
+        assert_eq!(config.output.dir, std::env::current_dir().unwrap().join("here"));
+        assert_eq!(config.data.crop.size(), (64, 32));
+        assert_eq!((config.data.kind, config.data.labels), (DataKind::Clips, Labels::None));
+    }
+
+    #[test]
+    fn errors_name_the_key_the_value_and_what_is_allowed() {
+        let cases: [(&[&str], &[&str]); 14] = [
+            (&["data.kind=film"], &["c.toml: data.kind = \"film\"", "clips"]),
+            (&["data.crop=100"], &["data.crop = 100x100", "multiples of 16"]),
+            (&["data.crop=big"], &["data.crop = \"big\"", "one number for squares, or [width, height]"]),
+            (&["data.batch=-1"], &["data.batch = -1"]),
+            (&["data.batch=0"], &["data.batch = 0", "from 1 to 4096"]),
+            (&["train.stepz=3"], &["train.stepz = 3", "unknown field", "steps"]),
+            (&["train.epochs=3"], &["train.steps = 5", "not both"]),
+            (&["train.ema=1.0"], &["train.ema = 1", "from 0 to 0.999999"]),
+            (&["train.final_learning_rate=1"], &["train.final_learning_rate = 1", "from 0 to 0.0001"]),
+            (&["model.network=rife"], &["model.network = \"rife\"", "ifrnet-s, ifrnet-b, ifrnet-l"]),
+            (&["loss.distillation=0.01"], &["loss.distillation = 0.01", "data.labels"]),
+            (&["data.labels=files"], &["data.labels = \"files\"", "only vimeo"]),
+            (
+                &["validation.sets=[{path='x'}, {path='y', kind='films'}]"],
+                &["validation.sets[1].kind = \"films\"", "triplets"],
+            ),
+            (&["validation.sets=[{path=3}]"], &["validation.sets[0].path = 3"]),
+        ];
+        for (overrides, parts) in cases {
+            let words = fault(overrides);
+            assert!(parts.iter().all(|part| words.contains(part)), "{overrides:?}: {words}");
+        }
+        let words = parse("[model]\nnetwork = 'ifrnet-s'\n", &[]).unwrap_err().to_string();
+        assert!(words.contains("missing field `data`"), "{words}");
+        let words = parse("[model]\nnetwork = ifrnet\n", &[]).unwrap_err().to_string();
+        assert!(words.starts_with("c.toml is no TOML file") && words.contains("line 2"), "{words}");
+        assert!("steps=3".parse::<Override>().is_err() && "train.steps".parse::<Override>().is_err());
+    }
+
+    #[test]
+    fn spelled_out_it_is_the_same() {
+        let more =
+            ["validation.sets=[{path='x', limit=3}]", "data.workers=3", "model.init='w'", "model.prior=flow"];
+        let config = parse(LEAST, &more).unwrap();
+        let again = Config::parse(&config.to_toml().unwrap(), "again", Path::new(""), &[]).unwrap();
+        assert_eq!(again, config);
+        assert_eq!(config.differences(&again).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn differences_are_those_that_change_the_result() {
+        let before = parse(LEAST, &[]).unwrap();
+        let same =
+            parse(LEAST, &["train.threads=3", "output.keep=9", "data.workers=2", "data.path=x"]).unwrap();
+        assert_eq!(same.differences(&before).unwrap(), Vec::<String>::new());
+        assert_eq!(same.fingerprint(3).unwrap(), before.fingerprint(3).unwrap());
+        let other = parse(LEAST, &["train.seed=2", "data.augmentation.resize=0.5"]).unwrap();
+        let differences = other.differences(&before).unwrap().join("; ");
+        assert!(differences.contains("train.seed: 1 before, 2 now"), "{differences}");
+        assert!(differences.contains("data.augmentation"), "{differences}");
+        assert_ne!(other.fingerprint(3).unwrap(), before.fingerprint(3).unwrap());
+        assert_ne!(before.fingerprint(4).unwrap(), before.fingerprint(3).unwrap());
+    }
+
+    #[test]
+    fn every_configuration_shipped_is_sound() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        let mut count = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|e| e == "toml") {
+                let config = Config::read(&path, &[]).unwrap_or_else(|e| panic!("{e}"));
+                crate::network::find(&config.model).unwrap();
+                count += 1;
+            }
+        }
+        assert_eq!(count, 8);
+    }
 }

@@ -73,6 +73,9 @@ pub struct DataConfig {
     /// Crops taken of each decoded window, in a row of batches: decoding is shared between them.
     #[serde(default = "one_crop")]
     pub crops_per_window: usize,
+    /// Random places tried for each crop, of which the one is taken where the two frames differ most.
+    #[serde(default = "one_crop")]
+    pub crop_choices: usize,
     /// The classical method behind `labels = "flow"` and `model.prior`.
     #[serde(default)]
     pub flow: FlowQuality,

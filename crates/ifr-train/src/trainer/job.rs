@@ -6,6 +6,7 @@ use super::learner::{Learner, Outcome};
 use super::record::Record;
 use super::{End, Trained, Watch};
 use ifr_net::Graph;
+use ifr_torch::TorchError;
 
 use crate::TrainError;
 use crate::budget::Budget;
@@ -27,7 +28,8 @@ pub(super) struct Job {
     pub(super) plain: Graph,
     pub(super) feed: Feed,
     pub(super) validator: Option<Validator>,
-    pub(super) record: Record,
+    /// Only the first of several processes writes and measures.
+    pub(super) record: Option<Record>,
     pub(super) budget: Budget,
     pub(super) clock: Clock,
     /// What the next checkpoint will say, but for the step and what belongs to it.
@@ -38,7 +40,7 @@ pub(super) struct Job {
     pub(super) on_disk: bool,
     pub(super) trained: Trained,
     /// Keeps other runs out of the output folder.
-    pub(super) lock: std::fs::File,
+    pub(super) lock: Option<std::fs::File>,
 }
 
 impl Job {
@@ -56,31 +58,38 @@ impl Job {
     /// Makes steps until there is a reason not to.
     fn steps(&mut self, stop: &AtomicBool, watch: &mut Watch<'_>) -> Result<End, TrainError> {
         loop {
-            let step = self.learner.step_count();
-            let done = step >= self.state.steps;
-            if stop.load(Ordering::Relaxed) {
-                return Ok(End::Stopped);
-            }
-            if self.validation_is_due(step, done) {
-                if !self.budget.allows_validation((self.clock)()) {
-                    return Ok(End::OutOfTime);
-                }
-                if !self.validate(stop, watch)? {
-                    return Ok(End::Stopped);
-                }
-            }
-            let every = self.config.output.checkpoint_every;
-            if every > 0 && step > 0 && step.is_multiple_of(every) {
-                self.keep(watch)?;
-            }
-            if done {
-                return Ok(End::Done);
-            }
-            if !self.budget.allows_step((self.clock)()) {
-                return Ok(End::OutOfTime);
+            let end = self.between(stop, watch)?;
+            // Where several learn together, all end when one has a reason; if it is another's, it can only be time or a signal.
+            if self.learner.any(end.is_some())? {
+                return Ok(end.unwrap_or(End::Stopped));
             }
             self.step(watch)?;
         }
+    }
+
+    /// What is due between steps: a validation, a checkpoint, or the end.
+    fn between(&mut self, stop: &AtomicBool, watch: &mut Watch<'_>) -> Result<Option<End>, TrainError> {
+        let step = self.learner.step_count();
+        let done = step >= self.state.steps;
+        if stop.load(Ordering::Relaxed) {
+            return Ok(Some(End::Stopped));
+        }
+        if self.validation_is_due(step, done) {
+            if !self.budget.allows_validation((self.clock)()) {
+                return Ok(Some(End::OutOfTime));
+            }
+            if !self.validate(stop, watch)? {
+                return Ok(Some(End::Stopped));
+            }
+        }
+        let every = self.config.output.checkpoint_every;
+        if every > 0 && step > 0 && step.is_multiple_of(every) {
+            self.keep(watch)?;
+        }
+        if done {
+            return Ok(Some(End::Done));
+        }
+        Ok((!self.budget.allows_step((self.clock)())).then_some(End::OutOfTime))
     }
 
     fn step(&mut self, watch: &mut Watch<'_>) -> Result<(), TrainError> {
@@ -103,12 +112,14 @@ impl Job {
                 Verdict::Spike => Some("the gradient is far longer than usual"),
             },
             all_skipped: self.learner.skipped(),
-            samples: fed.samples,
+            samples: fed.samples * self.learner.processes(),
             took,
             waited,
         };
         watch(&Event::Step(&report));
-        self.record.step(&report)?;
+        if let Some(record) = &mut self.record {
+            record.step(&report)?;
+        }
         if outcome.verdict == Verdict::Stop {
             return Err(self.diverged(&fed, outcome)?);
         }
@@ -116,9 +127,9 @@ impl Job {
     }
 
     /// Want of memory comes with advice.
-    fn explain(&self, error: ifr_torch::TorchError, fed: &Fed) -> TrainError {
+    fn explain(&self, error: TrainError, fed: &Fed) -> TrainError {
         match error {
-            ifr_torch::TorchError::Memory { device, .. } => {
+            TrainError::Torch(TorchError::Memory { device, .. }) => {
                 let (width, height) = self.config.data.crop.size();
                 TrainError::Memory {
                     device,
@@ -129,14 +140,16 @@ impl Job {
                     smaller: (self.config.data.batch / 2).max(1),
                 }
             }
-            other => other.into(),
+            other => other,
         }
     }
 
     fn diverged(&self, fed: &Fed, outcome: Outcome) -> Result<TrainError, TrainError> {
         let step = self.learner.step_count();
         let batch = self.config.output.dir.join(format!("bad-batch-{step}.safetensors"));
-        super::record::write_batch(&batch, self.learner.graph(), fed)?;
+        if self.record.is_some() {
+            super::record::write_batch(&batch, self.learner.graph(), fed)?;
+        }
         let (count, loss, norm) = (self.learner.broken(), outcome.loss(), outcome.norm);
         Ok(TrainError::Diverged { step, count, loss, norm, batch })
     }
@@ -168,11 +181,13 @@ impl Job {
         if validation.best {
             self.state.best = Some(Best { step, psnr });
         }
-        self.record.validation(&validation)?;
+        if let Some(record) = &mut self.record {
+            record.validation(&validation)?;
+        }
         watch(&Event::Validated(&validation));
-        if validation.best {
+        if let (true, Some(record)) = (validation.best, &self.record) {
             let path = self.config.output.dir.join("weights.safetensors");
-            self.record.export(&path, &parameters, &self.config, step, Some(&validation))?;
+            record.export(&path, &parameters, &self.config, step, Some(&validation))?;
             watch(&Event::Exported(&path));
             self.trained.weights = Some(path);
             self.keep(watch)?;
@@ -183,6 +198,7 @@ impl Job {
 
     /// Writes a checkpoint, unless there is one of this very state; without a validation, the weights as well.
     fn keep(&mut self, watch: &mut Watch<'_>) -> Result<(), TrainError> {
+        let Some(record) = &mut self.record else { return Ok(()) };
         if self.on_disk {
             return Ok(());
         }
@@ -198,11 +214,11 @@ impl Job {
         self.trained.checkpoint = Some(path);
         if self.validator.is_none() {
             let path = output.join("weights.safetensors");
-            self.record.export(&path, &self.learner.averaged()?, &self.config, step, None)?;
+            record.export(&path, &self.learner.averaged()?, &self.config, step, None)?;
             watch(&Event::Exported(&path));
             self.trained.weights = Some(path);
         }
-        self.record.draw()?;
+        record.draw()?;
         self.budget.saved((self.clock)().saturating_sub(start));
         Ok(())
     }

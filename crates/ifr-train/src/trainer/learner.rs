@@ -9,6 +9,7 @@ use crate::feed::Fed;
 use crate::guard::{Guard, Verdict};
 use crate::objective::Objective;
 use crate::optim::{AdamW, Average, Schedule};
+use crate::parallel::Averager;
 
 /// A network that learns: its weights, the optimiser, and the step it is at.
 pub(crate) struct Learner {
@@ -16,6 +17,7 @@ pub(crate) struct Learner {
     adam: AdamW,
     average: Average,
     objective: Objective,
+    averager: Averager,
     schedule: Schedule,
     guard: Guard,
     precision: Precision,
@@ -56,6 +58,7 @@ impl Learner {
             adam: AdamW::new(flat.tensor(), train.weight_decay).map_err(named)?,
             average: Average::new(flat.tensor(), train.ema).map_err(named)?,
             objective: Objective::new(graph, &config.loss)?,
+            averager: Averager::alone(),
             schedule: Schedule {
                 steps,
                 warmup: train.warmup,
@@ -72,6 +75,21 @@ impl Learner {
             step: 0,
             flat,
         })
+    }
+
+    /// The same together with other processes, which have the same weights: all learn from all batches.
+    pub(crate) fn together(self, averager: Averager) -> Self {
+        Self { averager, ..self }
+    }
+
+    /// Whether any of the processes that learn together says so.
+    pub(crate) fn any(&mut self, flag: bool) -> Result<bool, TrainError> {
+        Ok(self.averager.any(flag)?)
+    }
+
+    /// How many learn together.
+    pub(crate) fn processes(&self) -> usize {
+        self.averager.size()
     }
 
     /// Goes on from a checkpoint.
@@ -128,20 +146,24 @@ impl Learner {
     }
 
     /// Learns from a batch, unless what comes out is no good.
-    pub(crate) fn step(&mut self, fed: &Fed) -> Result<Outcome, TorchError> {
+    pub(crate) fn step(&mut self, fed: &Fed) -> Result<Outcome, TrainError> {
         let device = self.device();
         let graph = self.flat.graph();
         let outputs = run(graph, &self.flat.views()?, &fed.inputs, self.objective.wanted(), self.precision)?;
         let parts = self.objective.parts(&outputs, fed)?;
         drop(outputs);
-        let gradient =
-            gradient(&parts, self.flat.tensor()).map_err(|e| TorchError::new("the gradient", device, &e))?;
+        let named = |what: &'static str| move |e: TchError| TorchError::new(what, device, &e);
+        let mut gradient = gradient(&parts, self.flat.tensor()).map_err(named("the gradient"))?;
+        let mut parts = parts.f_detach().map_err(named("the loss"))?;
+        // From here on all processes have the same numbers, and come to the same verdict.
+        self.averager.average(&mut gradient)?;
+        self.averager.average(&mut parts)?;
 
         // The only time that the host waits for the device: four numbers.
         let numbers = gradient
             .f_norm()
-            .and_then(|norm| Tensor::f_cat(&[parts.f_detach()?, norm.f_view([1])?], 0))
-            .map_err(|e| TorchError::new("the gradient's norm", device, &e))?;
+            .and_then(|norm| Tensor::f_cat(&[parts, norm.f_view([1])?], 0))
+            .map_err(named("the gradient's norm"))?;
         let numbers = download_values(&numbers)?;
         let [parts @ .., norm] = [0, 1, 2, 3].map(|i| numbers.get(i).map_or(f64::NAN, |&v| f64::from(v)));
         let rate = self.schedule.rate(self.step);
@@ -149,7 +171,7 @@ impl Learner {
         outcome.verdict = self.guard.judge(outcome.loss(), norm, self.spike);
         self.step += 1;
         if outcome.verdict == Verdict::Take {
-            self.update(&gradient, norm, rate).map_err(|e| TorchError::new("the optimiser", device, &e))?;
+            self.update(&gradient, norm, rate).map_err(named("the optimiser"))?;
         }
         Ok(outcome)
     }

@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use ifr_net::{Graph, Ratio};
+use ifr_torch::load_cuda;
 use tch::Device;
 
 use super::job::{Clock, Job};
@@ -18,6 +19,7 @@ use crate::checkpoint::{Checkpoint, State, newest};
 use crate::config::{Config, DeviceKind};
 use crate::event::{Event, Ready};
 use crate::feed::{Feed, Samples};
+use crate::parallel::{Timeouts, World};
 use crate::validate::Validator;
 use crate::{TrainError, network, source};
 
@@ -47,7 +49,9 @@ pub(super) fn job(
     let graphs = Graphs { training: network.training_graph()?, plain: network.graph(Ratio::ONE)? };
     let started = options.started;
     let clock: Clock = Box::new(move || started.elapsed());
-    job_with(config, options, &graphs, &mut |first| source::open(config, first), clock, stop, watch)
+    let world = World::from_env()?;
+    let open = &mut |first| source::open(config, first, &world);
+    job_with(config, options, &graphs, &world, open, clock, stop, watch)
 }
 
 /// The same with another network, other samples or another clock. `None` where `stop` was set before all was ready.
@@ -55,28 +59,39 @@ pub(super) fn job_with(
     config: &Config,
     options: &TrainOptions,
     graphs: &Graphs,
+    world: &World,
     open: &mut Open<'_>,
     clock: Clock,
     stop: &AtomicBool,
     watch: &mut Watch<'_>,
 ) -> Result<Option<Job>, TrainError> {
     let (graph, output) = (&graphs.training, &config.output.dir);
-    fs::create_dir_all(output).map_err(|e| TrainError::io("create", output, e))?;
-    let lock = lock(output)?;
+    let lock = if world.is_first() {
+        fs::create_dir_all(output).map_err(|e| TrainError::io("create", output, e))?;
+        Some(lock(output)?)
+    } else {
+        None
+    };
     let threads = config.train.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
-    let device = device(config.train.device)?;
+    let device = device(config.train.device, world, watch)?;
     let (resumed, checkpoint) = match resume(config, options, graph, watch)? {
         Some((path, checkpoint)) => (Some(path), Some(checkpoint)),
         None => (None, None),
     };
     let step = checkpoint.as_ref().map_or(0, |c| c.state.step);
+    // Before anything that takes long: processes wait for each other only so long.
+    let averager = world.connect(device, config.fingerprint(step)?, Timeouts::default())?;
     let (windows, samples) = open(step)?;
-    let steps = steps(config, windows)?;
+    let steps = steps(config, windows, world)?;
 
     let start = clock();
     let cache = output.join("baselines.json");
-    let validator = Validator::new(&config.validation, threads, cache, stop, watch)?;
-    if stop.load(Ordering::Relaxed) {
+    let validator = match world.is_first() {
+        true => Validator::new(&config.validation, threads, cache, stop, watch)?,
+        false => None,
+    };
+    // Of several processes, those that wait for this one find out at the first step.
+    if stop.load(Ordering::Relaxed) && world.size() == 1 {
         return Ok(None);
     }
     let validating = clock().saturating_sub(start).mul_f64(HEAVIER);
@@ -84,7 +99,7 @@ pub(super) fn job_with(
     // Also those of a checkpoint are loaded into these: only their shapes matter then.
     let init = config.model.init.as_deref().filter(|_| checkpoint.is_none());
     let parameters = network::begin(graph, init, config.train.seed, config.model.gate)?;
-    let mut learner = Learner::new(graph, &parameters, config, steps, device)?;
+    let mut learner = Learner::new(graph, &parameters, config, steps, device)?.together(averager);
     let mut state = State {
         version: State::VERSION,
         network: graph.name().to_owned(),
@@ -119,7 +134,7 @@ pub(super) fn job_with(
     let ready = Ready {
         network: graph.name().to_owned(),
         parameters: parameters.count(),
-        device: words(device),
+        device: words(device, world),
         windows,
         resumed: resumed.clone(),
         step,
@@ -130,7 +145,10 @@ pub(super) fn job_with(
     let weights = Some(output.join("weights.safetensors")).filter(|path| path.is_file());
     Ok(Some(Job {
         feed: Feed::new(samples, graph, device)?,
-        record: Record::new(output, config.train.log_every, step)?,
+        record: match world.is_first() {
+            true => Some(Record::new(output, config.train.log_every, step)?),
+            false => None,
+        },
         budget: Budget::new(options.time_budget, SAVING, known.unwrap_or(validating)),
         before: state.seconds,
         on_disk: resumed.is_some(),
@@ -189,36 +207,49 @@ fn resume(
 }
 
 /// How many steps the configuration asks for.
-fn steps(config: &Config, windows: Option<u64>) -> Result<u64, TrainError> {
+fn steps(config: &Config, windows: Option<u64>, world: &World) -> Result<u64, TrainError> {
     match (config.train.steps, config.train.epochs, windows) {
         (Some(steps), ..) => Ok(steps),
         (None, Some(epochs), Some(windows)) => {
             let samples = windows as f64 * config.data.crops_per_window as f64;
-            Ok((epochs * samples / config.data.batch as f64).ceil().max(1.0) as u64)
+            let batch = config.data.batch as f64 * world.size() as f64;
+            Ok((epochs * samples / batch).ceil().max(1.0) as u64)
         }
         _ => Err(TrainError::Internal("train.epochs needs data of a known size: set train.steps".to_owned())),
     }
 }
 
-fn device(kind: DeviceKind) -> Result<Device, TrainError> {
+/// The device of this process.
+fn device(kind: DeviceKind, world: &World, watch: &mut Watch<'_>) -> Result<Device, TrainError> {
     if kind == DeviceKind::Cpu {
         return Ok(Device::Cpu);
     }
-    let device = Device::cuda_if_available();
-    if kind == DeviceKind::Cuda && device == Device::Cpu {
-        return Err(TrainError::Device {
-            found: "cuda".to_owned(),
-            problem:
-                "libtorch finds no GPU; set \"cpu\" or \"auto\", or install libtorch with CUDA and its driver"
-                    .to_owned(),
-        });
+    // Before anything asks whether there is CUDA.
+    let loaded = load_cuda();
+    let (index, found) = (world.local_rank(), usize::try_from(tch::Cuda::device_count()).unwrap_or(0));
+    // That there is no GPU is nothing to talk about; that there is one that cannot be used is.
+    let (problem, ordinary) = match loaded {
+        Err(e) => (e.to_string(), false),
+        Ok(_) if found > index => return Ok(Device::Cuda(index)),
+        Ok(_) if found > 0 => (format!("this process wants GPU {index}, libtorch finds {found}"), false),
+        Ok(true) => ("libtorch finds no GPU, or no driver for it".to_owned(), true),
+        Ok(false) => ("this libtorch has no CUDA".to_owned(), true),
+    };
+    if kind == DeviceKind::Cuda {
+        let problem = format!("{problem}; set \"cpu\" or \"auto\", or see to it that libtorch finds one");
+        return Err(TrainError::Device { found: "cuda".to_owned(), problem });
     }
-    Ok(device)
+    if !ordinary {
+        watch(&Event::Notice(&format!("training on the processor: {problem}")));
+    }
+    Ok(Device::Cpu)
 }
 
-fn words(device: Device) -> String {
+fn words(device: Device, world: &World) -> String {
     match device {
+        Device::Cuda(_) if world.size() > 1 => format!("{} GPUs", world.size()),
         Device::Cuda(index) => format!("GPU {index}"),
+        Device::Cpu if world.size() > 1 => format!("CPU, {} processes", world.size()),
         Device::Cpu => format!("CPU, {} threads", tch::get_num_threads()),
         other => format!("{other:?}"),
     }

@@ -1,0 +1,73 @@
+use ifr_net::ParameterStore;
+
+use super::*;
+
+#[test]
+fn three_broken_steps_in_a_row_end_it_with_the_batch_saved() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), "steps = 9");
+    let batches = |n| Ok(if n == 1 || n > 2 { broken(n) } else { batch(n) });
+    let (ended, steps, _) = Run { batches, ..Run::new(&config) }.go();
+    let error = ended.unwrap_err();
+    let TrainError::Diverged { step, count, batch: path, .. } = &error else { panic!("{error}") };
+    assert_eq!((*step, *count, steps.len()), (6, 3, 6));
+    let skipped: Vec<bool> = steps.iter().map(|step| step.skipped.is_some()).collect();
+    assert_eq!(skipped, [false, true, false, true, true, true]);
+
+    let store = ParameterStore::open(path).unwrap();
+    assert_eq!(store.read("img1").unwrap(), batch(5).second);
+    assert!(store.read("img0").unwrap()[7].is_nan());
+    assert_eq!(store.read("target").unwrap(), batch(5).target);
+    assert_eq!(store.metadata()["origins"], "film 5..2");
+
+    // What was learnt before is kept, and sound.
+    let checkpoint = last(&config, 8);
+    assert_eq!((checkpoint.state.step, checkpoint.state.updates, checkpoint.state.guard.skipped), (6, 2, 4));
+    let all = [checkpoint.weights, checkpoint.ema, checkpoint.moment1, checkpoint.moment2].concat();
+    assert!(all.iter().all(|v| v.is_finite()));
+    let log = std::fs::read_to_string(config.output.dir.join("log.csv")).unwrap();
+    assert!(log.lines().last().unwrap().starts_with("6,NaN"), "{log}");
+}
+
+#[test]
+fn data_that_fail_end_it_with_a_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), "steps = 9");
+    let batches = |n| if n < 3 { Ok(batch(n)) } else { Err(DataError::Worker) };
+    let (ended, steps, _) = Run { batches, ..Run::new(&config) }.go();
+    assert!(matches!(ended.unwrap_err(), TrainError::Data(DataError::Worker)));
+    assert_eq!((steps.len(), last(&config, 8).state.step), (3, 3));
+}
+
+#[test]
+fn want_of_memory_names_batch_and_crop_and_suggests() {
+    let error = TrainError::Memory {
+        device: "CUDA device 0".to_owned(),
+        samples: 64,
+        width: 512,
+        height: 384,
+        multiple: 16,
+        smaller: 32,
+    };
+    let words = error.to_string();
+    for part in ["CUDA device 0", "64 samples of 512x384", "--batch 32", "smaller --crop (a multiple of 16)"]
+    {
+        assert!(words.contains(part), "{words}");
+    }
+}
+
+#[test]
+fn weights_to_begin_with_must_be_of_the_network() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = config(dir.path(), "steps = 2");
+    let trained = Run::new(&first).go().0.unwrap();
+    let mut second = config(dir.path(), "steps = 1");
+    second.output.dir = dir.path().join("second");
+    second.model.init = trained.weights;
+    let error = Run { inner: 12, ..Run::new(&second) }.go().0.unwrap_err().to_string();
+    assert!(error.contains("decoder1.convblock.0.0.weight 8x16x3x3 (expected 12x16x3x3)"), "{error}");
+    let (done, steps, _) = Run::new(&second).go();
+    done.unwrap();
+    let (_, fresh, _) = Run::new(&config(&dir.path().join("third"), "steps = 1")).go();
+    assert_ne!(losses(&steps), losses(&fresh));
+}

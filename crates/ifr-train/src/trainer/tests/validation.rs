@@ -1,0 +1,87 @@
+use std::fs;
+
+use ifr_frame::{ColorDescription, PixelFormat};
+use ifr_net::ParameterStore;
+use ifr_video::images::write_image;
+
+use super::*;
+
+/// Two triplets of the film.
+fn triplets(root: &Path) {
+    for (name, start) in [("a", 0.5), ("b", 4.0)] {
+        for (folder, file, at) in [("input", "1", 0.0), ("input", "2", 0.1), ("gt", "1", 0.05)] {
+            let place = root.join(folder).join(name);
+            fs::create_dir_all(&place).unwrap();
+            let image = Scene::demo().render(start + at, 64, 48);
+            let frame = image.to_frame(PixelFormat::RGB8, ColorDescription::SRGB).unwrap();
+            write_image(place.join(format!("{file}.png")), &frame).unwrap();
+        }
+    }
+}
+
+fn validated(dir: &Path) -> Config {
+    triplets(&dir.join("set"));
+    let mut config = config(
+        dir,
+        "steps = 4\nthreads = 1\n[validation]\nevery = 2\nsets = [{ path = 'set', name = 'film' }]",
+    );
+    config.output.data = Some("a film".to_owned());
+    config
+}
+
+#[test]
+fn averaged_weights_are_measured_beside_the_baselines_and_the_best_are_exported() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = validated(dir.path());
+    let trained = Run::new(&config).go().0.unwrap();
+    let validation = trained.validation.unwrap();
+    let set = &validation.sets[0];
+    assert_eq!((validation.step, set.set.as_str(), set.images), (4, "film", 2));
+    assert!(set.flow > set.blend && set.blend > 10.0 && set.psnr > 5.0, "{set:?}");
+
+    let table = fs::read_to_string(config.output.dir.join("validation.csv")).unwrap();
+    let steps: Vec<&str> = table.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(steps, ["2", "4"]);
+    let svg = fs::read_to_string(config.output.dir.join("curves.svg")).unwrap();
+    assert!(svg.contains(">film ") && svg.contains("stroke-dasharray"));
+
+    let state = last(&config, 8).state;
+    let best = state.best.unwrap();
+    assert_eq!(state.validated, Some(4));
+    // The exported weights are the averaged ones of the best checkpoint, which is kept.
+    let folder = config.output.dir.join(format!("checkpoints/step-{:07}", best.step));
+    let checkpoint = Checkpoint::read(&folder, &graphs(8).training).unwrap();
+    let store = ParameterStore::open(trained.weights.unwrap()).unwrap();
+    let exported = ifr_net::Parameters::read(&graphs(8).plain, &store).unwrap();
+    let values: Vec<f32> = exported.iter().flat_map(|(_, values)| values.iter().copied()).collect();
+    assert_eq!(values, checkpoint.ema);
+    let words = store.metadata();
+    assert_eq!((words["network"].as_str(), words["data"].as_str()), ("ifrnet-s", "a film"));
+    assert_eq!(words["steps"], best.step.to_string());
+    assert!(words["psnr film"].contains("dB over 2 frames"), "{words:?}");
+}
+
+#[test]
+fn a_validation_that_time_did_not_allow_comes_first_next_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = validated(dir.path());
+    // Stopped when it was due.
+    let (stopped, steps, _) = Run { stop_at: Some(2), ..Run::new(&config) }.go();
+    assert!(stopped.unwrap().validation.is_none());
+    assert_eq!((steps.len(), last(&config, 8).state.validated), (2, None));
+    Run::new(&config).go().0.unwrap();
+    let table = fs::read_to_string(config.output.dir.join("validation.csv")).unwrap();
+    assert_eq!(table.lines().filter(|line| line.starts_with("2,film")).count(), 1, "{table}");
+}
+
+#[test]
+fn a_set_that_is_not_there_is_an_error_before_training() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(
+        dir.path(),
+        "steps = 4\n[validation]\nevery = 2\nsets = [{ path = 'nowhere', kind = 'triplets' }]",
+    );
+    let (ended, steps, _) = Run::new(&config).go();
+    let error = ended.unwrap_err().to_string();
+    assert!(error.contains("nowhere") && steps.is_empty(), "{error}");
+}
