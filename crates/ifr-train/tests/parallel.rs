@@ -1,6 +1,7 @@
 //! Data parallelism with real processes: this test program, started again for every rank.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, reason = "tests may")]
+#![allow(clippy::print_stdout, reason = "processes tell the tests that started them")]
 
 use std::env;
 use std::net::TcpListener;

@@ -58,7 +58,7 @@ impl Hello {
         } else if self.rank == 0 || self.rank >= self.size {
             Some(format!("the others have the ranks 1 to {}", first.size.saturating_sub(1)))
         } else if self.fingerprint != first.fingerprint {
-            Some("its configuration, or the checkpoint it goes on from, differs from rank 0's".to_owned())
+            Some("its configuration, its kind of device or the checkpoint it goes on from differs from rank 0's".to_owned())
         } else {
             None
         }

@@ -129,7 +129,8 @@ impl World {
         timeouts: Timeouts,
     ) -> Result<Averager, ParallelError> {
         let Some(meeting) = &self.meeting else { return Ok(Averager::alone()) };
-        let star = rendezvous::meet(self, meeting, fingerprint, timeouts)?;
+        // GPUs and processors have different ways to exchange.
+        let star = rendezvous::meet(self, meeting, fingerprint ^ u64::from(device.is_cuda()), timeouts)?;
         Averager::new(star, device)
     }
 

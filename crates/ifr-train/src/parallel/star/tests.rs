@@ -151,7 +151,7 @@ fn mismatch(rank: usize, size: usize, fingerprint: u64) -> (String, String) {
 fn processes_that_do_not_match_are_told() {
     for (rank, size, fingerprint, words) in [
         (1, 2, 1, "one of 2 processes, rank 0 as one of 3"),
-        (1, 3, 9, "its configuration, or the checkpoint"),
+        (1, 3, 9, "its configuration, its kind of device or the checkpoint"),
     ] {
         let (own, other) = mismatch(rank, size, fingerprint);
         assert!(own.starts_with("rank 1 cannot take part") && own.contains(words), "{own}");
