@@ -28,7 +28,7 @@ def python():
         return chosen
     folder = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "train-throughput-venv"
     interpreter = folder / "bin" / "python"
-    works = [str(interpreter), "-c", "import torch"]
+    works = [str(interpreter), "-W", "ignore", "-c", "import torch"]
     if not interpreter.exists() or subprocess.run(works, stderr=subprocess.DEVNULL).returncode != 0:
         print(f"installing {TORCH} in {folder}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
@@ -66,7 +66,7 @@ def main():
     for name in ("batch", "crop", "precision", "device", "threads"):
         shared += [f"--{name}", str(getattr(options, name))]
     shared += ["--steps", str(options.steps + options.warmup)]
-    commands = {"trainer": [trainer()], "plain PyTorch": [python(), str(HERE / "plain.py")]}
+    commands = {"trainer": [trainer()], "plain PyTorch": [python(), "-W", "ignore", str(HERE / "plain.py")]}
     libraries = os.environ.get("LIBTORCH", str(ROOT / ".venv" / "libtorch")) + "/lib"
     path = [libraries, os.environ.get("LD_LIBRARY_PATH")]
     environment = dict(os.environ, LD_LIBRARY_PATH=os.pathsep.join(p for p in path if p))
