@@ -18,7 +18,8 @@ pub(crate) struct Objective {
 impl Objective {
     /// Of a graph for training.
     pub(crate) fn new(graph: &Graph, config: &LossConfig) -> Result<Self, TrainError> {
-        let weights = LossWeights { geometry: config.geometry, distillation: config.distillation };
+        let LossConfig { census, geometry, distillation } = *config;
+        let weights = LossWeights { census, geometry, distillation };
         Ok(Self { loss: IfrNetLoss::new(graph, weights)?, distils: config.distillation > 0.0 })
     }
 

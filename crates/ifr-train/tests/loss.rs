@@ -52,10 +52,18 @@ fn without_labels_there_is_no_distillation_and_weights_weigh() {
     assert!(bare.distillation.is_none());
     assert_eq!(parts(&bare), [with[0], with[1], 0.0]);
 
-    let weights = LossWeights { geometry: 0.05, distillation: 0.0 };
+    let weights = LossWeights { census: 1.0, geometry: 0.05, distillation: 0.0 };
     let other = parts(&losses(&flat, weights, &inputs, Some(&labels)));
     assert_eq!(other[0], with[0]);
     assert!((other[1] / with[1] - 5.0).abs() < 1e-4 && other[2] == 0.0 && with[2] > 0.0);
+
+    // What counts nothing is not computed, and the rest is what it was.
+    let weights = LossWeights { census: 0.0, geometry: 0.0, distillation: 0.01 };
+    let sparse = losses(&flat, weights, &inputs, Some(&labels));
+    assert!(sparse.geometry.is_none());
+    let sparse = parts(&sparse);
+    assert!(sparse[0] > 0.0 && sparse[0] < with[0] && sparse[1] == 0.0);
+    assert!((sparse[2] / with[2] - 1.0).abs() < 1e-5);
 }
 
 #[test]

@@ -36,9 +36,11 @@ impl Config {
         self.check_model()?;
         self.check_data()?;
         self.check_train()?;
-        for (key, value) in
-            [("loss.geometry", self.loss.geometry), ("loss.distillation", self.loss.distillation)]
-        {
+        for (key, value) in [
+            ("loss.census", self.loss.census),
+            ("loss.geometry", self.loss.geometry),
+            ("loss.distillation", self.loss.distillation),
+        ] {
             within(key, value, 0.0, 1000.0)?;
         }
         if self.loss.distillation > 0.0 && self.data.labels == Labels::None {

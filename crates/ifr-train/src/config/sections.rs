@@ -82,7 +82,8 @@ pub struct DataConfig {
     /// Of `vimeo`: the tree of `.flo` files; `flow` in the folder where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_tree: Option<PathBuf>,
-    /// Threads that decode and augment; all processors but one where it is left out.
+    /// Threads that decode and augment; where it is left out, all processors but one, or a quarter of them when training runs on
+    /// the processor, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<usize>,
     /// MiB of memory for decoded frames: a set that fits is decoded once.
@@ -195,6 +196,8 @@ pub enum Labels {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LossConfig {
+    /// Of the census within the reconstruction.
+    pub census: f64,
     /// Of the geometry of features.
     pub geometry: f64,
     /// Of the distillation of label flows; needs `data.labels`.
@@ -204,7 +207,7 @@ pub struct LossConfig {
 impl Default for LossConfig {
     /// As published, but without distillation.
     fn default() -> Self {
-        Self { geometry: 0.01, distillation: 0.0 }
+        Self { census: 1.0, geometry: 0.01, distillation: 0.0 }
     }
 }
 
@@ -238,7 +241,8 @@ pub struct TrainConfig {
     pub device: DeviceKind,
     /// The seed of weights and samples.
     pub seed: u64,
-    /// Threads of the computation on the processor, and of the validation; all processors where it is left out.
+    /// Threads of the computation on the processor, and of the validation; where it is left out, what `data.workers` leave, and all
+    /// for the validation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
     /// Steps between lines of `log.csv`, which are means over them.

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use ifr_net::{Graph, GraphError, TensorId};
 use ifr_torch::TorchError;
 use tch::{Kind, TchError, Tensor};
@@ -14,9 +16,11 @@ const FLOWS: i64 = 4;
 /// Decoders 4, 3 and 2: flows at 1/8, 1/4 and 1/2 of the size, and features that stand beside the encoder's levels 3, 2 and 1.
 const LEVELS: [usize; 3] = [4, 3, 2];
 
-/// What the parts of the loss beside the reconstruction count.
+/// What the parts of the loss count. A part of weight 0 is not computed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LossWeights {
+    /// Of the reconstruction's census; its Charbonnier part always counts 1.
+    pub census: f64,
     /// Of the features' geometry.
     pub geometry: f64,
     /// Of the flows' distance from pseudo-labels.
@@ -24,9 +28,9 @@ pub struct LossWeights {
 }
 
 impl Default for LossWeights {
-    /// The published ones, 0.01 each.
+    /// The published ones: 1 for the census, 0.01 for the others.
     fn default() -> Self {
-        Self { geometry: 0.01, distillation: 0.01 }
+        Self { census: 1.0, geometry: 0.01, distillation: 0.01 }
     }
 }
 
@@ -35,8 +39,8 @@ impl Default for LossWeights {
 pub struct Losses {
     /// How far the frame is from the true one: Charbonnier and census, together.
     pub reconstruction: Tensor,
-    /// How far the decoders' features are from those of the true frame.
-    pub geometry: Tensor,
+    /// How far the decoders' features are from those of the true frame, where that counts.
+    pub geometry: Option<Tensor>,
     /// How far the flows are from the pseudo-labels, where there are any.
     pub distillation: Option<Tensor>,
 }
@@ -47,10 +51,9 @@ impl Losses {
     /// # Errors
     /// [`TorchError`] when libtorch cannot add.
     pub fn total(&self) -> Result<Tensor, TorchError> {
-        let sum = self.reconstruction.f_add(&self.geometry).and_then(|sum| match &self.distillation {
-            Some(distillation) => sum.f_add(distillation),
-            None => Ok(sum),
-        });
+        let others = self.geometry.iter().chain(&self.distillation);
+        let sum =
+            others.fold(self.reconstruction.f_view_as(&self.reconstruction), |sum, part| sum?.f_add(part));
         sum.map_err(|error| TorchError::new("the loss", self.reconstruction.device(), &error))
     }
 
@@ -60,10 +63,11 @@ impl Losses {
     /// # Errors
     /// [`TorchError`] when libtorch cannot put them together.
     pub fn stacked(&self) -> Result<Tensor, TorchError> {
-        let (first, second) = (&self.reconstruction, &self.geometry);
-        let stack = || match &self.distillation {
-            Some(third) => Tensor::f_stack(&[first, second, third], 0),
-            None => Tensor::f_stack(&[first, second, &first.f_zeros_like()?], 0),
+        let first = &self.reconstruction;
+        let stack = || {
+            let none = first.f_zeros_like()?;
+            let others = [&self.geometry, &self.distillation].map(|part| part.as_ref().unwrap_or(&none));
+            Tensor::f_stack(&[first, others[0], others[1]], 0)
         };
         stack().map_err(|error| TorchError::new("the loss", first.device(), &error))
     }
@@ -99,6 +103,10 @@ impl Losses {
 pub struct IfrNetLoss {
     wanted: Vec<TensorId>,
     weights: LossWeights,
+    /// Where the wanted tensors of the geometry are: a decoder and the target's level, three times.
+    features: Range<usize>,
+    /// Where those of the distillation are: the final flows, then those of three levels.
+    flows: Range<usize>,
 }
 
 impl IfrNetLoss {
@@ -108,15 +116,24 @@ impl IfrNetLoss {
     /// [`GraphError::NoTensor`] when it is no graph of an IFRNet for training.
     pub fn new(graph: &Graph, weights: LossWeights) -> Result<Self, GraphError> {
         let find = |name: &str| graph.tensor_named(name).ok_or_else(|| GraphError::NoTensor(name.to_owned()));
-        let mut wanted = vec![find("pred")?, find("flows1")?];
-        for level in LEVELS {
-            let decoder = find(&format!("decoder{level}"))?;
-            wanted.push(decoder);
-            wanted.push(find(&format!("target/level{}", level - 1))?);
-            // Without a prior, decoder 4's flows stand alone: they are its first channels.
-            wanted.push(graph.tensor_named(&format!("flows{level}")).unwrap_or(decoder));
+        let mut wanted = vec![find("pred")?];
+        if weights.geometry != 0.0 {
+            for level in LEVELS {
+                wanted.push(find(&format!("decoder{level}"))?);
+                wanted.push(find(&format!("target/level{}", level - 1))?);
+            }
         }
-        Ok(Self { wanted, weights })
+        let features = 1..wanted.len();
+        if weights.distillation != 0.0 {
+            wanted.push(find("flows1")?);
+            for level in LEVELS {
+                // Without a prior, decoder 4's flows stand alone: they are its first channels.
+                let flows = graph.tensor_named(&format!("flows{level}"));
+                wanted.push(flows.map_or_else(|| find(&format!("decoder{level}")), Ok)?);
+            }
+        }
+        let flows = features.end..wanted.len();
+        Ok(Self { wanted, weights, features, flows })
     }
 
     /// The tensors that [`IfrNetLoss::losses`] takes, to ask of a run; the first is the frame in between.
@@ -139,23 +156,38 @@ impl IfrNetLoss {
         labels: Option<&Tensor>,
     ) -> Result<Losses, TorchError> {
         let (expected, found) = (self.wanted.len(), tensors.len());
-        let [pred, flows, levels @ ..] = tensors else { return Err(count(expected, found)) };
-        if expected != found {
-            return Err(count(expected, found));
-        }
+        let pred = match tensors {
+            [pred, ..] if expected == found => pred,
+            _ => return Err(count(expected, found)),
+        };
         let during = |what: &'static str| {
             let device = target.device();
             move |error: TchError| TorchError::new(what, device, &error)
         };
-        let reconstruction = reconstruction(pred, target).map_err(during("the reconstruction loss"))?;
-        let geometry = self.geometry(levels).map_err(during("the geometry loss"))?;
-        let distillation = labels.map(|labels| self.distillation(flows, levels, labels)).transpose();
-        let distillation = distillation.map_err(during("the distillation loss"))?;
+        let reconstruction = self.reconstruction(pred, target).map_err(during("the reconstruction loss"))?;
+        let features = Some(&tensors[self.features.clone()]).filter(|features| !features.is_empty());
+        let geometry = features.map(|features| self.geometry(features)).transpose();
+        let geometry = geometry.map_err(during("the geometry loss"))?;
+        let distillation = match (&tensors[self.flows.clone()], labels) {
+            ([last, levels @ ..], Some(labels)) => Some(self.distillation(last, levels, labels)),
+            _ => None,
+        };
+        let distillation = distillation.transpose().map_err(during("the distillation loss"))?;
         Ok(Losses { reconstruction, geometry, distillation })
     }
 
-    fn geometry(&self, levels: &[Tensor]) -> Result<Tensor, TchError> {
-        let parts = levels.chunks_exact(3).map(|level| {
+    fn reconstruction(&self, pred: &Tensor, target: &Tensor) -> Result<Tensor, TchError> {
+        let near = charbonnier(pred, target)?;
+        if self.weights.census == 0.0 {
+            return Ok(near);
+        }
+        let grey = |image: &Tensor| image.f_mean_dim([1_i64].as_slice(), true, None::<Kind>);
+        let census = census(&grey(pred)?, &grey(target)?, IMAGE_PATCH)?;
+        near.f_add(&census.f_mul_scalar(self.weights.census)?)
+    }
+
+    fn geometry(&self, features: &[Tensor]) -> Result<Tensor, TchError> {
+        let parts = features.chunks_exact(2).map(|level| {
             let channels = level[0].size4()?.1;
             let features = level[0].f_narrow(1, FLOWS, channels - FLOWS)?;
             census(&features, &level[1], FEATURE_PATCH)
@@ -163,19 +195,14 @@ impl IfrNetLoss {
         weighted(parts, self.weights.geometry)
     }
 
-    fn distillation(&self, flows: &Tensor, levels: &[Tensor], labels: &Tensor) -> Result<Tensor, TchError> {
-        let trust = trust(flows, labels)?;
-        let parts = levels.chunks_exact(3).zip(LEVELS).map(|(level, decoder)| {
-            let flows = level[2].f_narrow(1, 0, FLOWS)?;
+    fn distillation(&self, last: &Tensor, levels: &[Tensor], labels: &Tensor) -> Result<Tensor, TchError> {
+        let trust = trust(last, labels)?;
+        let parts = levels.iter().zip(LEVELS).map(|(level, decoder)| {
+            let flows = level.f_narrow(1, 0, FLOWS)?;
             distance(&flows, 1 << (decoder - 1), labels, &trust)
         });
         weighted(parts, self.weights.distillation)
     }
-}
-
-fn reconstruction(pred: &Tensor, target: &Tensor) -> Result<Tensor, TchError> {
-    let grey = |image: &Tensor| image.f_mean_dim([1_i64].as_slice(), true, None::<Kind>);
-    charbonnier(pred, target)?.f_add(&census(&grey(pred)?, &grey(target)?, IMAGE_PATCH)?)
 }
 
 fn weighted(parts: impl Iterator<Item = Result<Tensor, TchError>>, weight: f64) -> Result<Tensor, TchError> {
