@@ -8,8 +8,13 @@ use crate::config::{AugmentationConfig, Config, DataKind, FlowQuality, Labels, P
 use crate::feed::Samples;
 use crate::parallel::World;
 
-/// The configured data from batch `first` on, as process `rank` of `world` sees them, and how many windows they hold.
-pub(crate) fn open(config: &Config, first: u64, world: &World) -> Result<(Option<u64>, Samples), TrainError> {
+/// The configured data from batch `first` on, as this process sees them, read by `workers` threads, and how many windows they hold.
+pub(crate) fn open(
+    config: &Config,
+    first: u64,
+    world: &World,
+    workers: usize,
+) -> Result<(Option<u64>, Samples), TrainError> {
     let data = &config.data;
     let kind = match data.kind {
         DataKind::Clips => SetKind::Clips,
@@ -21,7 +26,6 @@ pub(crate) fn open(config: &Config, first: u64, world: &World) -> Result<(Option
         FlowQuality::Standard => Quality::Standard,
         FlowQuality::Fast => Quality::Fast,
     };
-    let workers = data.workers.unwrap_or(0);
     let options = SetOptions {
         reach: data.reach,
         memory: data.memory << 20,

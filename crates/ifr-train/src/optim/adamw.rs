@@ -39,7 +39,6 @@ impl AdamW {
     }
 
     /// The running mean of gradients and of their squares.
-    #[must_use]
     pub fn moments(&self) -> [&Tensor; 2] {
         [&self.moment1, &self.moment2]
     }

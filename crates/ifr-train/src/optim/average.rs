@@ -43,7 +43,6 @@ impl Average {
     }
 
     /// The mean, in the order of the weights.
-    #[must_use]
     pub fn values(&self) -> &Tensor {
         &self.values
     }

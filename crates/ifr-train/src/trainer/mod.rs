@@ -67,7 +67,7 @@ pub struct Trained {
 }
 
 /// Sets the number of threads that libtorch computes with on the processor, for the whole process; to be called before anything
-/// is computed.
+/// is computed. [`train`] does it by the configuration when it trains on the processor.
 pub fn set_threads(threads: usize) {
     tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
 }

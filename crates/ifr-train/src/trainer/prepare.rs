@@ -13,7 +13,7 @@ use tch::Device;
 use super::job::{Clock, Job};
 use super::learner::Learner;
 use super::record::Record;
-use super::{End, TrainOptions, Trained, Watch};
+use super::{End, TrainOptions, Trained, Watch, set_threads};
 use crate::budget::Budget;
 use crate::checkpoint::{Checkpoint, State, newest};
 use crate::config::{Config, DeviceKind};
@@ -28,8 +28,8 @@ const SAVING: Duration = Duration::from_secs(5);
 /// How much longer a network's validation is thought to take than that of the baselines, before there was one.
 const HEAVIER: f64 = 4.0;
 
-/// Windows in the data, where that is known, and the samples from a batch on.
-pub(super) type Open<'a> = dyn FnMut(u64) -> Result<(Option<u64>, Samples), TrainError> + 'a;
+/// Windows in the data, where that is known, and the samples from a batch on, for training on that device.
+pub(super) type Open<'a> = dyn FnMut(u64, Device) -> Result<(Option<u64>, Samples), TrainError> + 'a;
 
 /// One network twice, with the same parameters.
 pub(super) struct Graphs {
@@ -50,7 +50,13 @@ pub(super) fn job(
     let started = options.started;
     let clock: Clock = Box::new(move || started.elapsed());
     let world = World::from_env()?;
-    let open = &mut |first| source::open(config, first, &world);
+    let open = &mut |first, device| {
+        let (threads, workers) = shares(config, device);
+        if device == Device::Cpu {
+            set_threads(threads);
+        }
+        source::open(config, first, &world, workers)
+    };
     job_with(config, options, &graphs, &world, open, clock, stop, watch)
 }
 
@@ -81,7 +87,7 @@ pub(super) fn job_with(
     let step = checkpoint.as_ref().map_or(0, |c| c.state.step);
     // Before anything that takes long: processes wait for each other only so long.
     let averager = world.connect(device, config.fingerprint(step)?, Timeouts::default())?;
-    let (windows, samples) = open(step)?;
+    let (windows, samples) = open(step, device)?;
     let steps = steps(config, windows, world)?;
 
     let start = clock();
@@ -161,6 +167,19 @@ pub(super) fn job_with(
         lock,
         plain: graphs.plain.clone(),
     }))
+}
+
+/// Threads of libtorch and of the loader, where the configuration does not say. On the processor they share its cores: libtorch's
+/// threads wait for each other at every operation, and where one must wait for a core, all do.
+fn shares(config: &Config, device: Device) -> (usize, usize) {
+    let cores = available_parallelism().map_or(1, usize::from);
+    let spare = if device == Device::Cpu { cores.div_ceil(4) } else { cores - 1 };
+    let workers = config.data.workers.unwrap_or_else(|| match config.train.threads {
+        Some(threads) if device == Device::Cpu => cores.saturating_sub(threads).max(1),
+        _ => spare.max(1),
+    });
+    let threads = config.train.threads.unwrap_or_else(|| cores.saturating_sub(workers).max(1));
+    (threads, workers)
 }
 
 /// Keeps others out of the folder for as long as the file is open.

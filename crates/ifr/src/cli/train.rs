@@ -92,7 +92,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let started = Instant::now();
     let config = Config::read(&args.config, &overrides(args)).map_err(failed)?;
     if let Some(threads) = config.train.threads {
-        ifr_train::set_threads(threads);
         // The metrics of the validation run on the global pool; it may have been started already.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }

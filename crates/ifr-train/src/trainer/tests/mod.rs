@@ -107,7 +107,7 @@ impl<'a> Run<'a> {
             _ => {}
         };
         let batches = self.batches;
-        let mut open = |first: u64| -> Result<(Option<u64>, feed::Samples), TrainError> {
+        let mut open = |first: u64, _: tch::Device| -> Result<(Option<u64>, feed::Samples), TrainError> {
             Ok((Some(100), Box::new((first..).map(batches))))
         };
         let (graphs, world) = (graphs(self.inner), World::single());
