@@ -32,6 +32,8 @@ fn step(flat: &mut FlatParameters, precision: Precision) -> (Tensor, Tensor) {
 
 #[test]
 fn it_is_close_and_has_gradients() {
+    // Threads that wait for one another are slow where others compute too.
+    tch::set_num_threads(1);
     let graph = IfrNet::S.graph(Ratio::ONE).unwrap();
     let mut flat = FlatParameters::new(&graph, Device::Cpu).unwrap();
     flat.load(&Parameters::by_rule(&graph)).unwrap();

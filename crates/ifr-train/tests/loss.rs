@@ -21,6 +21,8 @@ fn times(values: &[f32]) -> Tensor {
 }
 
 fn flat(graph: &Graph) -> FlatParameters {
+    // Threads that wait for one another are slow where others compute too.
+    tch::set_num_threads(1);
     let mut flat = FlatParameters::new(graph, Device::Cpu).unwrap();
     flat.load(&Parameters::by_rule(graph)).unwrap();
     flat
