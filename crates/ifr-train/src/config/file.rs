@@ -81,7 +81,8 @@ impl Config {
                 origin: origin.to_owned(),
                 value: find(&document, &key).filter(|v| !v.is_table()).map(|v| short(&v.to_string())),
                 key: if key == "." { "the file".to_owned() } else { key },
-                problem: e.inner().to_string().trim().to_owned(),
+                // What follows names the section, which the key does already.
+                problem: e.inner().to_string().lines().next().unwrap_or_default().to_owned(),
             }
         })?;
         config.rebase(folder);

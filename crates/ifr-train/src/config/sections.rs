@@ -76,7 +76,7 @@ pub struct DataConfig {
     /// Random places tried for each crop, of which the one is taken where the two frames differ most.
     #[serde(default = "one_crop")]
     pub crop_choices: usize,
-    /// The classical method behind `labels = "flow"` and `model.prior`.
+    /// The classical method behind `labels = "flow"`; that of a prior is always the best.
     #[serde(default)]
     pub flow: FlowQuality,
     /// Of `vimeo`: the tree of `.flo` files; `flow` in the folder where it is left out.
@@ -104,7 +104,7 @@ pub struct DataConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FlowQuality {
-    /// The best; what networks with a prior get when they are used.
+    /// The best.
     #[default]
     Standard,
     /// Several times faster.

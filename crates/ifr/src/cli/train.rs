@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use ifr_train::config::{Config, Override};
-use ifr_train::{End, TrainError, TrainOptions, Trained};
+use ifr_train::parallel::World;
+use ifr_train::{End, Event, TrainError, TrainOptions, Trained};
 
 use super::model::threads;
 use super::say::say;
@@ -97,10 +98,20 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let stop = interrupt::flag();
     let options = TrainOptions { resume: args.resume, time_budget: args.time_budget, started };
-    let mut display = Display::new();
-    let done = ifr_train::train(&config, &options, &stop, &mut |event| display.show(event));
-    display.end();
-    tell(done.map_err(failed)?)
+    // Of several processes the first one speaks; errors are everybody's.
+    let first = World::from_env().map_err(Failure::usage)?.is_first();
+    let mut display = first.then(Display::new);
+    let mut watch = |event: &Event<'_>| {
+        if let Some(display) = &mut display {
+            display.show(event);
+        }
+    };
+    let done = ifr_train::train(&config, &options, &stop, &mut watch);
+    if let Some(display) = &display {
+        display.end();
+    }
+    let done = done.map_err(failed)?;
+    if first { tell(done) } else { Ok(()) }
 }
 
 /// What the command line says instead of the file; single keys of `--set` come last.
