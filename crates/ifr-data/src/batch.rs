@@ -12,11 +12,13 @@ pub struct Batch {
     pub width: usize,
     /// Height of the crops in pixels.
     pub height: usize,
-    /// Frames at t = 0: N×3×H×W, R'G'B' in \[0, 1\].
+    /// Frames at t = 0: N×3×H×W, R'G'B', nominally in \[0, 1\]: videos hold colours beyond it, which come through
+    /// unclamped, as they do where a network is used.
     pub first: Vec<f32>,
     /// Frames at t = 1, as `first`.
     pub second: Vec<f32>,
-    /// The true frames at t, as `first`.
+    /// The true frames at t, as `first`: unclamped too, so that a network's output, which is clamped, keeps a small
+    /// constant distance from colours beyond the range.
     pub target: Vec<f32>,
     /// Places between the two frames, in (0, 1): N.
     pub t: Vec<f32>,
@@ -33,7 +35,7 @@ pub struct Batch {
 pub struct PriorBatch {
     /// As the labels: N×4×H×W.
     pub flows: Vec<f32>,
-    /// Its in-between frames: N×3×H×W, R'G'B' in \[0, 1\].
+    /// Its in-between frames: N×3×H×W, R'G'B' as [`Batch::first`].
     pub frame: Vec<f32>,
 }
 

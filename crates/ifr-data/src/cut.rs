@@ -52,15 +52,15 @@ impl Cut {
         sum as f64 / places().count().max(1) as f64
     }
 
-    /// R, G, B planes of the crop, in \[0, 1\].
+    /// R, G, B planes of the crop: nominally in \[0, 1\], beyond where Y'CbCr codes lie outside the colours that screens
+    /// show. Nothing is clamped, as nothing is where networks are used.
     ///
     /// # Errors
     /// None for a crop that lies inside the frame.
     pub(crate) fn rgb(&self, frame: &Frame) -> Result<Vec<f32>, FrameError> {
         let size = (frame.width(), frame.height());
         let region = self.region(size);
-        let mut planes = region_rgb(frame, region)?;
-        planes.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
+        let planes = region_rgb(frame, region)?;
         if !self.double {
             return Ok(planes);
         }
@@ -172,7 +172,7 @@ mod tests {
 
     fn inside(image: &RgbImage, [x, y, w, h]: [usize; 4]) -> Vec<f32> {
         let rows = |c| cut(image.channel(c), image.width(), [x, y, w, h]);
-        (0..3).flat_map(rows).map(|v| v.clamp(0.0, 1.0)).collect()
+        (0..3).flat_map(rows).collect()
     }
 
     #[test]
@@ -198,6 +198,17 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn colours_beyond_the_gamut_stay() {
+        let plane = |code: u8| Samples::U8(vec![code; 24 * 20]);
+        let planes = vec![plane(235), plane(128), plane(240)];
+        let frame = Frame::new(PixelFormat::YUV444P8, 24, 20, planes, ColorDescription::default()).unwrap();
+        for double in [false, true] {
+            let rgb = Cut { x: 4, y: 4, width: 16, height: 12, double }.rgb(&frame).unwrap();
+            assert!((rgb[0] - frame.to_rgb().channel(0)[0]).abs() < 1e-6 && rgb[0] > 1.5, "{}", rgb[0]);
         }
     }
 

@@ -5,7 +5,7 @@
 pub(crate) struct Sample {
     pub(crate) width: usize,
     pub(crate) height: usize,
-    /// R, G, B of the frame at t = 0, in \[0, 1\].
+    /// R, G, B of the frame at t = 0, nominally in \[0, 1\].
     pub(crate) first: Vec<f32>,
     /// R, G, B of the frame at t = 1.
     pub(crate) second: Vec<f32>,
