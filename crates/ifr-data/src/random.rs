@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     Crop = 5,
     /// The order of the crops of one round of visits; stream: the round.
     Round = 6,
+    /// The places tried in place of one that gives no window; stream: the visit.
+    Instead = 7,
 }
 
 /// A stream of random numbers.
@@ -71,6 +73,27 @@ impl Draw {
             items.swap(i, self.below(i + 1));
         }
     }
+}
+
+/// `count` fixed mutations of `seed`: bytes that are changed, put in (from `letters` or any), left out or cut off.
+#[cfg(test)]
+pub(crate) fn mutations(seed: &[u8], letters: &[u8], count: u64) -> impl Iterator<Item = Vec<u8>> {
+    (0..count).map(move |number| {
+        let mut draw = Draw::new(1, Purpose::Visit, number);
+        let mut bytes = seed.to_vec();
+        for _ in 0..1 + draw.below(3) {
+            let at = draw.below(bytes.len());
+            match draw.below(9) {
+                0 => bytes[at] = draw.below(256) as u8,
+                1..=3 => bytes[at] = letters[draw.below(letters.len())],
+                4..=6 => bytes.insert(at, letters[draw.below(letters.len())]),
+                7 => drop(bytes.remove(at)),
+                _ if draw.chance(0.2) => bytes.truncate(at.max(1)),
+                _ => {}
+            }
+        }
+        bytes
+    })
 }
 
 #[cfg(test)]

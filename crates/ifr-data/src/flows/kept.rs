@@ -13,6 +13,9 @@ const MAGIC: &[u8; 8] = b"ifrlab01";
 /// Magic, quality, stamp, width, height, step.
 const HEADER: usize = 8 + 1 + 24 + 4 + 4 + 4;
 
+/// Displacements from here on say "unknown" in `.flo` files: no labels hold them.
+const UNKNOWN: f32 = 1e9;
+
 /// Two fields of one size as whole numbers of a common step.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Kept {
@@ -60,9 +63,14 @@ impl Kept {
 
     /// Reads those of `size` that were made with that quality from images with that stamp; `None` where there are none.
     pub(crate) fn read(path: &Path, quality: Quality, stamp: Stamp, size: (usize, usize)) -> Option<Self> {
-        let expected = HEADER + 8 * size.0.checked_mul(size.1)?;
+        let expected = file_bytes(size)?;
         let mut bytes = Vec::new();
         fs::File::open(path).ok()?.take(expected as u64 + 1).read_to_end(&mut bytes).ok()?;
+        Self::parse(&bytes, quality, stamp, size)
+    }
+
+    fn parse(bytes: &[u8], quality: Quality, stamp: Stamp, size: (usize, usize)) -> Option<Self> {
+        let expected = file_bytes(size)?;
         let word = |at: usize| -> Option<[u8; 4]> { bytes.get(at..at + 4)?.try_into().ok() };
         let (width, height) = (u32::from_le_bytes(word(33)?), u32::from_le_bytes(word(37)?));
         let step = f32::from_le_bytes(word(41)?);
@@ -71,17 +79,64 @@ impl Kept {
             && bytes[8] == quality as u8
             && bytes[9..33] == stamp.to_bytes()
             && (width as usize, height as usize) == size
-            && step.is_finite()
-            && step > 0.0;
+            && step > 0.0
+            && step < UNKNOWN / 32768.0;
         let values =
             || bytes[HEADER..].as_chunks::<2>().0.iter().map(|&pair| i16::from_le_bytes(pair)).collect();
         sound.then(|| Self { width, height, step, values: values() })
     }
 }
 
+/// Bytes of a file of that size.
+fn file_bytes(size: (usize, usize)) -> Option<usize> {
+    size.0.checked_mul(size.1)?.checked_mul(8)?.checked_add(HEADER)
+}
+
+/// Reads any bytes as labels of every size up to 9×9: no panic, and what is read holds finite numbers of that size.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn try_labels(bytes: &[u8]) -> bool {
+    let stamp = Stamp::default();
+    let sizes = (0..100).map(|i| (i % 10, i / 10));
+    let read = sizes.filter_map(|size| Some((size, Kept::parse(bytes, Quality::Fast, stamp, size)?)));
+    let all: Vec<_> = read.collect();
+    for (size, kept) in &all {
+        let fields = kept.fields();
+        assert_eq!(fields.is_some(), size.0 * size.1 > 0);
+        for field in fields.iter().flatten() {
+            assert_eq!((field.width(), field.height()), *size);
+            assert!(field.u().iter().chain(field.v()).all(|v| v.is_finite()));
+        }
+    }
+    !all.is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What `fuzz/fuzz_targets/labels.rs` does with mutations of its own.
+    #[test]
+    fn mutations_of_labels_do_no_harm() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.labels");
+        let field = FlowField::from_fn(7, 5, |x, y| [x as f32 - 3.3, y as f32]);
+        Kept::new(&[field.clone(), field]).write(&path, Quality::Fast, Stamp::default()).unwrap();
+        let seed = fs::read(&path).unwrap();
+        assert!(try_labels(&seed));
+        let read =
+            crate::random::mutations(&seed, b"\0\x01\x05\x07\x7f\x80\xff", 4000).filter(|b| try_labels(b));
+        assert!(read.count() > 100);
+        // In the header, where it matters.
+        for at in 0..HEADER {
+            for value in 0..=255 {
+                let mut bytes = seed.clone();
+                bytes[at] = value;
+                try_labels(&bytes);
+            }
+        }
+        assert_eq!(Kept::parse(&seed, Quality::Fast, Stamp::default(), (usize::MAX, 2)), None);
+        assert_eq!(Kept::parse(&seed, Quality::Fast, Stamp::default(), (usize::MAX / 8, 1)), None);
+    }
 
     #[test]
     fn fields_survive_to_the_step() {

@@ -13,9 +13,9 @@ use rayon::prelude::*;
 use crate::DataError;
 
 /// The largest picture taken, in pixels: 8192 × 8192.
-const MAX_PIXELS: usize = 1 << 26;
+pub(crate) const MAX_PIXELS: usize = 1 << 26;
 /// The longest sequence taken, in frames.
-const MAX_FRAMES: usize = 1 << 20;
+pub(crate) const MAX_FRAMES: usize = 1 << 20;
 /// The most files or folders a folder may hold.
 const MAX_ENTRIES: usize = 1 << 20;
 /// Folders within folders that are looked into for clips.

@@ -2,22 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-use crate::set::files::Files;
+use crate::set::files::{Files, MAX_FRAMES, MAX_PIXELS};
 use crate::set::track::{Step, Track};
 
 /// Changes with what is looked for: older indices are then made anew.
 const VERSION: u32 = 1;
 /// The largest index read, in bytes.
 const MAX_BYTES: u64 = 1 << 30;
+/// The most bytes a pixel takes: three samples of 16 bits.
+const PIXEL: usize = 6;
 
 /// Size and time of change of a sequence's files: what must be the same for what is known to hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stamp {
     files: usize,
     bytes: u64,
@@ -67,6 +70,21 @@ struct Record {
     change: Vec<u16>,
 }
 
+impl Record {
+    /// What is recorded; `None` where it contradicts itself or goes beyond what is ever recorded.
+    fn track(&self) -> Option<Track> {
+        let Self { width, height, frame_bytes, .. } = *self;
+        let step = |c: char| Step::ALL.iter().find(|(_, n)| *n == c).map(|(s, _)| *s);
+        let steps: Vec<Step> = self.steps.chars().map(step).collect::<Option<_>>()?;
+        let pixels = width.checked_mul(height)?;
+        let sound = (1..=MAX_PIXELS).contains(&pixels)
+            && (pixels..=PIXEL * pixels).contains(&frame_bytes)
+            && (1..=MAX_FRAMES).contains(&steps.len())
+            && steps.len() == self.change.len();
+        sound.then(|| Track { width, height, frame_bytes, steps, change: self.change.clone() })
+    }
+}
+
 #[derive(Default, Serialize, Deserialize)]
 struct Stored {
     version: u32,
@@ -94,21 +112,7 @@ impl Index {
 
     /// The track of a sequence whose files have not changed.
     pub(crate) fn get(&self, name: &str, stamp: Option<Stamp>) -> Option<Track> {
-        let record = self.stored.sequences.get(name).filter(|r| Some(r.stamp) == stamp)?;
-        let step = |c: char| Step::ALL.iter().find(|(_, n)| *n == c).map(|(s, _)| *s);
-        let steps: Vec<Step> = record.steps.chars().map(step).collect::<Option<_>>()?;
-        let sound = steps.len() == record.change.len()
-            && !steps.is_empty()
-            && record.width > 0
-            && record.height > 0
-            && record.frame_bytes > 0;
-        sound.then(|| Track {
-            width: record.width,
-            height: record.height,
-            frame_bytes: record.frame_bytes,
-            steps,
-            change: record.change.clone(),
-        })
+        self.stored.sequences.get(name).filter(|r| Some(r.stamp) == stamp)?.track()
     }
 
     /// Replaces all that is known and writes it; what cannot be written costs the next start time only.
@@ -135,11 +139,28 @@ impl Index {
 fn read(path: &Path) -> Option<Stored> {
     let mut text = Vec::new();
     fs::File::open(path).ok()?.take(MAX_BYTES).read_to_end(&mut text).ok()?;
-    let read = serde_json::from_slice(&text);
+    let read = parse(&text);
     if let Err(error) = &read {
         tracing::warn!(path = %path.display(), %error, "an index of training data is damaged and made anew");
     }
     read.ok()
+}
+
+fn parse(text: &[u8]) -> serde_json::Result<Stored> {
+    serde_json::from_slice(text)
+}
+
+/// Reads any bytes as an index: no panic, and nothing taken from it that could not have been written.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn try_index(bytes: &[u8]) {
+    let Ok(stored) = parse(bytes) else { return };
+    for track in stored.sequences.values().filter_map(Record::track) {
+        assert!(track.width * track.height <= MAX_PIXELS && track.steps.len() <= MAX_FRAMES);
+        assert!(track.frame_bytes <= PIXEL * MAX_PIXELS && track.steps.len() == track.change.len());
+        assert!(track.steps.len() <= bytes.len());
+        let (range, mut spans) = (0..track.frames().min(64), Vec::new());
+        range.clone().for_each(|middle| track.spans(middle, &range, 8, &mut spans));
+    }
 }
 
 /// Writes a file so that it is there whole or not at all; makes its folder.
@@ -147,14 +168,30 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    // Several processes may write the same file: each under a name of its own.
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}-{:?}.partial", std::process::id(), std::thread::current().id()));
-    let temporary = path.with_file_name(name);
-    fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
+    let (temporary, mut file) = temporary(path)?;
+    let written = file.write_all(bytes);
+    // Closed before it is renamed: some systems insist.
+    drop(file);
+    written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
         // The error that matters is the first one.
         let _ = fs::remove_file(&temporary);
     })
+}
+
+/// A new file beside `path`, of a name that nothing else has: several processes, on several machines, may write the same
+/// file, and whoever can write to the folder may have laid a link there.
+fn temporary(path: &Path) -> std::io::Result<(PathBuf, fs::File)> {
+    let mut tries = 0;
+    loop {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{:016x}.partial", RandomState::new().build_hasher().finish()));
+        let temporary = path.with_file_name(name);
+        match fs::File::create_new(&temporary) {
+            Ok(file) => return Ok((temporary, file)),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists && tries < 8 => tries += 1,
+            Err(e) => return Err(e),
+        }
+    }
 }
 
 /// FNV-1a, 64 bits.
@@ -165,6 +202,67 @@ pub(crate) fn fnv(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn record(width: usize, height: usize, frame_bytes: usize, frames: usize) -> Record {
+        let stamp = Stamp { files: 1, bytes: 5, changed: 7 };
+        Record { stamp, width, height, frame_bytes, steps: ".".repeat(frames), change: vec![0; frames] }
+    }
+
+    #[test]
+    fn numbers_beyond_what_is_recorded_are_not_believed() {
+        assert!(record(4, 2, 12, 3).track().is_some());
+        assert!(record(1 << 13, 1 << 13, 6 << 26, 3).track().is_some());
+        assert!(record(4, 2, 12, MAX_FRAMES).track().is_some());
+        for unsound in [
+            record(0, 2, 12, 3),
+            record(4, 2, 0, 3),
+            record(4, 2, 7, 3),
+            record(4, 2, 49, 3),
+            record(4, 2, usize::MAX, 3),
+            record(usize::MAX, 2, 12, 3),
+            record((1 << 26) + 1, 1, 3 << 26, 3),
+            record(4, 2, 12, 0),
+            record(4, 2, 12, MAX_FRAMES + 1),
+        ] {
+            let words = (unsound.width, unsound.height, unsound.frame_bytes, unsound.steps.len());
+            assert_eq!(unsound.track(), None, "{words:?}");
+        }
+    }
+
+    /// What `fuzz/fuzz_targets/index.rs` does with mutations of its own.
+    #[test]
+    fn mutations_of_an_index_neither_panic_nor_swell() {
+        let sequences =
+            BTreeMap::from([("a".to_owned(), record(4, 2, 12, 3)), ("b/c".to_owned(), record(8, 8, 96, 5))]);
+        let seed =
+            serde_json::to_vec(&Stored { version: VERSION, root: "/set".to_owned(), sequences }).unwrap();
+        assert!(parse(&seed).unwrap().sequences.values().all(|r| r.track().is_some()));
+        let letters = b"00123456789-.cs\",";
+        let cases = crate::random::mutations(&seed, letters, 4000);
+        let read = cases.filter(|bytes| {
+            try_index(bytes);
+            parse(bytes).is_ok()
+        });
+        assert!(read.count() > 100, "most mutations break the whole, but not all");
+    }
+
+    #[test]
+    fn files_are_there_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("in/a.json");
+        write_whole(&path, b"one").unwrap();
+        write_whole(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        let names: Vec<PathBuf> = (0..3).map(|_| temporary(&path).unwrap().0).collect();
+        assert!(
+            names[0] != names[1] && names[1] != names[2] && names.iter().all(|n| n.parent() == path.parent())
+        );
+        // A folder in its place: the error is told and nothing is left behind.
+        let taken = folder.path().join("taken");
+        fs::create_dir_all(taken.join("b.json/full")).unwrap();
+        assert!(write_whole(&taken.join("b.json"), b"x").is_err());
+        assert_eq!(fs::read_dir(&taken).unwrap().count(), 1);
+    }
 
     #[test]
     fn tracks_are_kept_while_files_stay() {
