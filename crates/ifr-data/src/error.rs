@@ -37,7 +37,7 @@ pub enum DataError {
         path: PathBuf,
         /// How many are unreadable.
         bad: usize,
-        /// Of how many that were tried.
+        /// Of how many that the set has.
         of: usize,
         /// What they are: "clips", "triplets", …
         items: &'static str,
@@ -61,6 +61,28 @@ pub enum DataError {
         items: &'static str,
         /// The largest size there is.
         found: String,
+    },
+    /// Of many places tried for one window none gives one.
+    #[error(
+        "{} places of {path} tried for one window, and none gives one: {unreadable} in {items} that cannot be read, {too_small} \
+         smaller than the crop, {without_window} whose ends show different scenes{}. Mend or remove what cannot be read, \
+         choose a smaller crop, or add {items} with longer shots",
+        unreadable + too_small + without_window,
+        last.as_ref().map(|reason| format!("; the last that cannot be read: {reason}")).unwrap_or_default()
+    )]
+    NoWindow {
+        /// The set's folder.
+        path: PathBuf,
+        /// What the set consists of: "clips", "triplets", …
+        items: &'static str,
+        /// Places in what cannot be read.
+        unreadable: usize,
+        /// Places in pictures smaller than the crop.
+        too_small: usize,
+        /// Places around which no window shows one scene.
+        without_window: usize,
+        /// Why the last one that cannot be read cannot, if there was any.
+        last: Option<String>,
     },
     /// An option that is impossible, alone or with the set.
     #[error("{key} = {value}: {allowed}")]

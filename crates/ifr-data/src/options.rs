@@ -60,15 +60,17 @@ pub struct SetOptions {
     /// The longest window of [`SetKind::Frames`] and [`SetKind::Clips`], in frames from its first to its last: 2 to 64.
     pub reach: usize,
     /// Bytes of decoded frames held in memory. A set that fits is decoded once; a larger one is gone through block by
-    /// block. At least one window must fit.
+    /// block. At least one window must fit into a quarter of it. Clips and folders longer than a quarter of it are decoded
+    /// in pieces then; a piece of a video is reached through all that comes before, so that videos of many pieces take
+    /// long ([`SetReport::in_pieces`](crate::SetReport::in_pieces)): cut them into clips, or allow more.
     pub memory: usize,
     /// A folder for what is found out about the files (and, for triplets, computed labels), so that the next start is
     /// quick. Made where it does not exist.
     pub cache: Option<PathBuf>,
     /// The tree of `.flo` labels of [`SetKind::Vimeo`]; `flow` in the set's folder where not given.
     pub label_tree: Option<PathBuf>,
-    /// The share of clips, folders or triplets, 0 to 1, that may be unreadable. They are skipped with a warning; more are
-    /// an error.
+    /// The share of all clips, folders or triplets, 0 to 1, that may be unreadable. They are skipped with a warning; more
+    /// are an error as soon as they have been found.
     pub tolerate: f64,
     /// Threads that look through the files at the start; 0 takes all cores.
     pub threads: usize,
@@ -119,7 +121,7 @@ pub struct LoaderOptions {
     pub augmentation: Augmentation,
     /// Everything random follows from it.
     pub seed: u64,
-    /// Number of the first batch: that of the next one when a run is resumed.
+    /// Number of the first batch: that of the next one when a run is resumed. At most 2⁶² ÷ `windows` ÷ `world`.
     pub first_batch: u64,
     /// This process among those that train together, from 0.
     pub rank: usize,
@@ -129,8 +131,9 @@ pub struct LoaderOptions {
     pub workers: usize,
     /// Batches kept ready, at least 1.
     pub queue: usize,
-    /// The flow of the prior that batches carry, if any.
-    pub prior: Option<Quality>,
+    /// Whether batches carry the classical method's prior: always in [`Quality::Standard`], which networks on a prior
+    /// get when they are used.
+    pub prior: bool,
     /// Pseudo-labels.
     pub labels: Labels,
     /// Random places tried for each crop, of which the one is taken where the two frames differ most; 1 (as IFRNet was
@@ -154,7 +157,7 @@ impl Default for LoaderOptions {
             world: 1,
             workers: 0,
             queue: 4,
-            prior: None,
+            prior: false,
             labels: Labels::None,
             crop_choices: 1,
             crops_per_window: 1,
@@ -180,6 +183,15 @@ impl LoaderOptions {
             if !(1..=most).contains(&value) {
                 return Err(DataError::option(key, value, format!("1 to {most} is allowed")));
             }
+        }
+        // Visits of all processes are numbered with 64 bits.
+        let most = (1 << 62) / (self.windows * self.world) as u64;
+        if self.first_batch > most {
+            let allowed = format!(
+                "at most {most} is allowed with {} windows a batch and a world of {}",
+                self.windows, self.world
+            );
+            return Err(DataError::option("first_batch", self.first_batch, allowed));
         }
         if self.rank >= self.world {
             let allowed =

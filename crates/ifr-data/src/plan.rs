@@ -10,8 +10,13 @@ use crate::set::{Entry, Set};
 /// Orders kept, so that the visits of one block share the work.
 const KEPT: usize = 4;
 
+/// Places tried instead of one in its own block, before others' are.
+const OWN: usize = 24;
+/// Places tried in each of the blocks after it.
+const NEXT: usize = 8;
+
 /// Which window place each visit goes to. A pass goes through the blocks in random order, and through each block's places
-/// in random order: those of weight 1 once, lesser ones in proportion.
+/// in random order: those of weight 1 once, lesser ones at most once, in proportion to their weights.
 #[derive(Debug)]
 pub(crate) struct Plan {
     seed: u64,
@@ -31,6 +36,10 @@ pub(crate) struct Block {
     pub(crate) entries: Vec<Entry>,
     /// Sums of the weights up to each entry.
     sums: Vec<f64>,
+    /// Entries that every pass visits.
+    always: Vec<u32>,
+    /// The others, with the sums of how often each is visited: a whole number in the end.
+    sometimes: Vec<(u32, f64)>,
     visits: u64,
 }
 
@@ -46,14 +55,15 @@ pub(crate) struct Place {
 }
 
 impl Plan {
-    /// A plan over the sequences of at least `crop`'s size; `None` when there are none.
+    /// A plan over the sequences of at least `crop`'s size, or of a size that is not known; `None` when there are none.
     pub(crate) fn new(set: &Set, seed: u64, crop: (usize, usize)) -> Option<Self> {
-        let large = |s: &crate::set::Sequence| s.size.0 >= crop.0 && s.size.1 >= crop.1;
+        let large = |s: &crate::set::Sequence| !s.is_smaller(crop);
         let mut chosen: Vec<u32> =
             (0..).zip(set.sequences()).filter(|(_, s)| large(s)).map(|(i, _)| i).collect();
         let bytes = |i: &u32| set.sequence(*i).bytes;
         let memory = set.options().memory;
-        let limit = if chosen.iter().map(bytes).sum::<usize>() <= memory { usize::MAX } else { memory / 2 };
+        let total = chosen.iter().map(bytes).fold(0, usize::saturating_add);
+        let limit = if total <= memory { usize::MAX } else { memory / 2 };
         if limit < usize::MAX {
             Draw::new(seed, Purpose::Blocks, 0).shuffle(&mut chosen);
         }
@@ -64,7 +74,7 @@ impl Plan {
             match groups.last_mut() {
                 Some(group) if filled.saturating_add(size) <= limit => {
                     group.push(sequence);
-                    filled += size;
+                    filled = filled.saturating_add(size);
                 }
                 _ => {
                     groups.push(vec![sequence]);
@@ -122,6 +132,15 @@ impl Plan {
         Place { position, block, entry, ahead }
     }
 
+    /// Where to look instead after `attempt` (from 1) places in vain for a visit to the block at `position`: in that block
+    /// for some time, then in one after another of those that follow. With it comes whether its frames are worth holding:
+    /// not those of blocks whose turn is still far off. Places come up in proportion to their weights.
+    pub(crate) fn instead(&self, position: u64, attempt: usize, draw: &mut Draw) -> (Entry, bool) {
+        let further = if attempt < OWN { 0 } else { 1 + (attempt - OWN) / NEXT } as u64;
+        let block = &self.blocks[self.block_at(position + further)];
+        (block.any(draw), further < 2 || self.blocks.len() == 1)
+    }
+
     /// The block at a position.
     pub(crate) fn block_at(&self, position: u64) -> usize {
         let count = self.blocks.len() as u64;
@@ -132,6 +151,12 @@ impl Plan {
         let mut order: Vec<usize> = (0..self.blocks.len()).collect();
         Draw::new(self.seed, Purpose::Pass, pass).shuffle(&mut order);
         order
+    }
+
+    /// Makes every visit go to a sequence that is not there.
+    #[cfg(test)]
+    pub(crate) fn lead_astray(&mut self) {
+        self.blocks.iter_mut().flat_map(|b| &mut b.entries).for_each(|entry| entry.sequence = u32::MAX);
     }
 
     /// The order of a block's entries in a pass.
@@ -153,29 +178,61 @@ impl Plan {
 
 impl Block {
     fn new(sequences: Vec<u32>, entries: Vec<Entry>) -> Self {
-        let mut sum = 0.0;
-        let sums: Vec<f64> = entries
-            .iter()
-            .map(|e| {
-                sum += e.weight;
-                sum
-            })
-            .collect();
-        let visits = if entries.is_empty() { 0 } else { (sum.round() as u64).max(1) };
-        Self { sequences, entries, sums, visits }
+        let mut total = 0.0;
+        let mut sum = |e: &Entry| {
+            total += e.weight;
+            total
+        };
+        let sums: Vec<f64> = entries.iter().map(&mut sum).collect();
+        let visits = (total - ROUNDING).ceil().max(if entries.is_empty() { 0.0 } else { 1.0 });
+        let (always, sometimes) = shares(&entries, visits);
+        Self { sequences, entries, sums, always, sometimes, visits: visits as u64 }
+    }
+
+    /// An entry, each with a probability in proportion to its weight.
+    fn any(&self, draw: &mut Draw) -> Entry {
+        let at = draw.unit() * self.sums.last().copied().unwrap_or(0.0);
+        let last = self.entries.len().saturating_sub(1);
+        self.entries[self.sums.partition_point(|&s| s <= at).min(last)]
     }
 
     /// Which entries a pass visits, in which order: systematic sampling, then a shuffle.
     fn order(&self, draw: &mut Draw) -> Vec<u32> {
-        let total = self.sums.last().copied().unwrap_or(0.0);
-        let step = total / self.visits as f64;
-        // Few enough bits that adding whole numbers is exact: entries of weight 1 come up exactly once.
+        // Few enough bits that it stays clear of the last sum, which rounding may have moved.
         let start = draw.below(1 << 16) as f64 / 65536.0;
-        let last = self.entries.len().saturating_sub(1);
-        let at = |i: u64| self.sums.partition_point(|&s| s <= (i as f64 + start) * step).min(last) as u32;
-        let mut order: Vec<u32> = (0..self.visits).map(at).collect();
+        let rest = self.visits - self.always.len() as u64;
+        let last = self.sometimes.len().saturating_sub(1);
+        let at = |i: u64| self.sometimes.partition_point(|&(_, s)| s <= i as f64 + start).min(last);
+        let chosen = (0..rest).map(|i| self.sometimes[at(i)].0);
+        let mut order: Vec<u32> = self.always.iter().copied().chain(chosen).collect();
         draw.shuffle(&mut order);
         order
+    }
+}
+
+/// What sums of weights may be off by.
+const ROUNDING: f64 = 1e-6;
+
+/// Entries that each of many passes of `visits` visits sees, and how often the others are seen, summed up: in proportion
+/// to the weights, raised a little for the sum to be whole, but never above once.
+fn shares(entries: &[Entry], visits: f64) -> (Vec<u32>, Vec<(u32, f64)>) {
+    let (mut always, mut others): (Vec<u32>, Vec<u32>) = (Vec::new(), (0..entries.len() as u32).collect());
+    loop {
+        let weight = |&i: &u32| entries[i as usize].weight;
+        let scale = (visits - always.len() as f64) / others.iter().map(weight).sum::<f64>();
+        let known = always.len();
+        let certain = |i: &u32| weight(i) >= 1.0 || weight(i) * scale >= 1.0 - ROUNDING;
+        let (more, fewer): (Vec<u32>, Vec<u32>) = others.into_iter().partition(certain);
+        always.extend(more);
+        others = fewer;
+        if always.len() == known {
+            let mut sum = 0.0;
+            let summed = |i: u32| {
+                sum += weight(&i) * scale;
+                (i, sum)
+            };
+            return (always, others.into_iter().map(summed).collect());
+        }
     }
 }
 
@@ -231,6 +288,58 @@ mod tests {
         }
         assert!(counts[..50].iter().all(|&n| n == 20), "{counts:?}");
         assert_eq!(counts[50..].iter().sum::<i32>(), 100);
+    }
+
+    #[test]
+    fn no_place_comes_up_twice_in_a_pass() {
+        // Sums that are not whole, one below 1, weights that reach 1 when raised.
+        let cases: [&[f64]; 6] = [
+            &[1.0, 1.0, 0.6],
+            &[0.95, 0.6],
+            &[0.3],
+            &[0.99, 0.99, 0.2, 0.1],
+            &[1.0, 0.05, 1.0, 0.3, 0.7, 1.0, 0.333, 0.6],
+            &[0.05; 7],
+        ];
+        for weights in cases {
+            let plan = plan(&[weights]);
+            let pass = plan.pass();
+            let mut counts = vec![0; weights.len()];
+            for n in 0..400 {
+                let mut seen = vec![0; weights.len()];
+                for visit in n * pass..(n + 1) * pass {
+                    seen[plan.locate(visit, 1).entry.frame as usize] += 1;
+                }
+                for (i, &times) in seen.iter().enumerate() {
+                    assert!(times <= 1 && (times == 1 || weights[i] < 1.0), "{weights:?}: {seen:?}");
+                    counts[i] += times;
+                }
+            }
+            for (i, &count) in counts.iter().enumerate() {
+                let least = weights[i] * 400.0;
+                assert!(f64::from(count) > 0.8 * least - 4.0, "{weights:?}: {counts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_tried_instead_goes_by_weight_and_then_elsewhere() {
+        let weights: Vec<f64> = (0..10).map(|i| if i == 3 { 1.0 } else { 0.05 }).collect();
+        let plan = plan(&[&weights, &weights, &weights]);
+        let mut draw = Draw::new(1, Purpose::Instead, 0);
+        let mut lively = 0;
+        for _ in 0..1000 {
+            let (entry, hold) = plan.instead(4, 1, &mut draw);
+            assert_eq!((entry.sequence as usize, hold), (plan.block_at(4), true));
+            lively += i32::from(entry.frame == 3);
+        }
+        assert!((640..740).contains(&lively), "{lively}: 1 of 1.45");
+        for (attempt, further, hold) in
+            [(23, 0, true), (24, 1, true), (31, 1, true), (32, 2, false), (199, 22, false)]
+        {
+            let found = plan.instead(4, attempt, &mut draw);
+            assert_eq!((found.0.sequence as usize, found.1), (plan.block_at(4 + further), hold), "{attempt}");
+        }
     }
 
     #[test]

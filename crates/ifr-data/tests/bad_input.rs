@@ -147,6 +147,15 @@ fn options_say_what_is_allowed() {
     assert!(error(LoaderOptions { windows: 0, ..base() }).starts_with("windows = 0: 1 to 4096"));
     assert!(error(LoaderOptions { crop: (8, 32), ..base() }).starts_with("crop = 8x32: sides of 16 to 8192"));
     assert!(error(LoaderOptions { rank: 2, world: 2, ..base() }).contains("ranks from 0 to 1"));
+    let far = |first_batch| LoaderOptions { first_batch, windows: 4096, world: 4, rank: 3, ..base() };
+    assert!(error(far(u64::MAX)).starts_with(&format!(
+        "first_batch = {}: at most {} is",
+        u64::MAX,
+        1_u64 << 48
+    )));
+    assert!(error(far((1 << 48) + 1)).starts_with("first_batch = "));
+    let last = Loader::new(Arc::clone(&set), LoaderOptions { first_batch: 1 << 62, windows: 1, ..base() });
+    assert!(last.unwrap().next().unwrap().is_ok());
     assert!(error(LoaderOptions { queue: 0, ..base() }).starts_with("queue = 0"));
     assert!(error(LoaderOptions { crops_per_window: 0, ..base() }).starts_with("crops_per_window = 0"));
     let augmentation = Augmentation { transpose: -0.1, ..Augmentation::NONE };

@@ -38,7 +38,7 @@ fn a_batch_depends_on_its_number_alone() {
         for crops_per_window in [1, 3] {
             let make = || LoaderOptions {
                 crops_per_window,
-                prior: Some(Quality::Fast),
+                prior: true,
                 labels: Labels::Flow(Quality::Fast),
                 ..options()
             };
@@ -115,6 +115,41 @@ fn long_clips_are_cut_where_memory_is_short() {
     let error =
         Set::open(SetKind::Frames, root.path(), SetOptions { memory: 10 * frame, ..options }).unwrap_err();
     assert!(error.to_string().contains("memory = 0 MiB: at least 1 MiB are needed"), "{error}");
+}
+
+#[test]
+fn videos_in_pieces_are_reported() {
+    let root = tempfile::tempdir().unwrap();
+    clip(&root.path().join("long.y4m"), SIZE, &steady(1, 60));
+    clip(&root.path().join("short.y4m"), SIZE, &steady(2, 9));
+    let frame = SIZE.0 * SIZE.1 * 3 / 2;
+    assert_eq!(set(root.path(), 69 * frame).report().in_pieces, 0);
+    let set = set(root.path(), 4 * 17 * frame);
+    assert_eq!((set.report().usable, set.report().in_pieces), (2, 1));
+}
+
+#[test]
+fn a_loader_is_watched_from_elsewhere() {
+    let root = tempfile::tempdir().unwrap();
+    clips(root.path());
+    let mut loader = Loader::new(set(root.path(), 1 << 30), options()).unwrap();
+    assert_eq!(loader.set().report().usable, 5);
+    let watch = loader.watch();
+    assert_eq!(watch.stats().elapsed, std::time::Duration::ZERO, "nothing counts before the first batch");
+    let pause = watch.pause();
+    let thread = std::thread::spawn(move || {
+        loader.by_ref().take(7).for_each(|batch| drop(batch.unwrap()));
+        loader
+    });
+    let loader = thread.join().unwrap();
+    let stats = watch.stats();
+    assert_eq!((stats.batches, stats.elapsed, stats.waited), (7, Default::default(), Default::default()));
+    assert_eq!(stats.busy(), 1.0);
+    assert!(stats.windows >= 21 && stats.cropping > std::time::Duration::ZERO);
+    drop(pause);
+    assert_eq!(loader.stats().batches, 7);
+    drop(loader);
+    assert!(watch.stats().windows >= 21, "what it counted outlives it");
 }
 
 #[test]

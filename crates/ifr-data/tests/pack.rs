@@ -89,7 +89,7 @@ fn the_whole_pack() {
             crop: (128, 128),
             workers: 1,
             labels: Labels::Flow(Quality::Fast),
-            prior: Some(Quality::Standard),
+            prior: true,
             crops_per_window,
             ..LoaderOptions::default()
         };

@@ -102,12 +102,8 @@ fn windows_of_frames_and_clips_have_true_flows() {
         clip(&root.path().join(format!("clips/in/{seed}.y4m")), SIZE, &steady(seed, 12));
     }
     for (kind, name) in [(SetKind::Frames, "frames"), (SetKind::Clips, "clips")] {
-        let options = LoaderOptions {
-            windows: 8,
-            prior: Some(Quality::Standard),
-            labels: Labels::Flow(Quality::Standard),
-            ..plain()
-        };
+        let options =
+            LoaderOptions { windows: 8, prior: true, labels: Labels::Flow(Quality::Standard), ..plain() };
         let set = open(kind, &root.path().join(name));
         let batch = Loader::new(set, options).unwrap().next().unwrap().unwrap();
         let (labels, prior) = (batch.labels.as_ref().unwrap(), batch.prior.as_ref().unwrap());
@@ -137,6 +133,30 @@ fn windows_of_frames_and_clips_have_true_flows() {
     }
 }
 
+/// Networks get the prior in its standard quality when they are used: training must, whatever labels are made with.
+#[test]
+fn the_prior_is_the_one_that_networks_get() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("train/a");
+    common::folder(&folder, SIZE, &steady(1, 9));
+    let options =
+        LoaderOptions { windows: 1, crop: SIZE, prior: true, labels: Labels::Flow(Quality::Fast), ..plain() };
+    let batch = Loader::new(open(SetKind::Gopro, root.path()), options).unwrap().next().unwrap().unwrap();
+    let read = |i: usize| Arc::new(ifr_video::images::read_image(folder.join(format!("{i}.png"))).unwrap());
+    let made = |quality| {
+        let options = ifr_flow::FlowOptions { quality, pool: None };
+        let mut interpolator = ifr_flow::FlowInterpolator::with_options(options);
+        let prior = interpolator.prior(&read(0), &read(8)).unwrap().at(0.125).unwrap();
+        let [a, b] = &prior.flows;
+        ([a.u(), a.v(), b.u(), b.v()].concat(), prior.frame.to_rgb().data().to_vec())
+    };
+    let area = SIZE.0 * SIZE.1;
+    let found = batch.prior.unwrap();
+    let (flows, frame) = (&found.flows[..4 * area], &found.frame[..3 * area]);
+    assert!((flows, frame) == (&made(Quality::Standard).0[..], &made(Quality::Standard).1[..]));
+    assert!(flows != &made(Quality::Fast).0[..], "the two qualities differ");
+}
+
 #[test]
 fn everything_is_augmented_together() {
     let root = tempfile::tempdir().unwrap();
@@ -144,8 +164,7 @@ fn everything_is_augmented_together() {
     let set = Arc::new(
         Set::open(SetKind::Frames, root.path(), SetOptions { reach: 3, ..SetOptions::default() }).unwrap(),
     );
-    let options =
-        LoaderOptions { prior: Some(Quality::Fast), labels: Labels::Flow(Quality::Fast), ..options() };
+    let options = LoaderOptions { prior: true, labels: Labels::Flow(Quality::Fast), ..options() };
     for batch in Loader::new(set, options).unwrap().take(20) {
         let batch = batch.unwrap();
         let (labels, prior) = (batch.labels.as_ref().unwrap(), batch.prior.as_ref().unwrap());

@@ -60,7 +60,7 @@ pub(crate) fn open(
         rank: world.rank(),
         world: world.size(),
         workers,
-        prior: (config.model.prior == Prior::Flow).then_some(quality),
+        prior: config.model.prior == Prior::Flow,
         labels: match data.labels {
             Labels::None => ifr_data::Labels::None,
             Labels::Flow => ifr_data::Labels::Flow(quality),

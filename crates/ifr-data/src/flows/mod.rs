@@ -5,7 +5,7 @@ pub(crate) mod kept;
 use std::path::Path;
 use std::sync::Arc;
 
-use ifr_flow::{FlowField, FlowInterpolator, Plane, Prior, Quality, flow, open_flo};
+use ifr_flow::{FlowField, FlowInterpolator, FlowOptions, Plane, Prior, Quality, flow, open_flo};
 use ifr_frame::{ColorModel, Frame, Samples};
 
 use crate::set::files::Unread;
@@ -40,6 +40,11 @@ pub(crate) fn labels(
         Ok([flow(&target, &first, quality)?, flow(&target, &second, quality)?])
     };
     targets.iter().map(of).collect()
+}
+
+/// What makes the prior: its preset is the one that networks get when they are used, whatever labels are made with.
+pub(crate) fn prior_interpolator() -> FlowInterpolator {
+    FlowInterpolator::with_options(FlowOptions { quality: Quality::Standard, pool: None })
 }
 
 /// What the classical method makes of the two frames at each t.

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use crate::batch::{Batch, Origin};
 use crate::plan::Plan;
@@ -17,13 +16,15 @@ use crate::sample::Sample;
 use crate::set::Set;
 use crate::{DataError, Labels, LoaderOptions, SetKind};
 use rounds::Rounds;
-pub use stats::LoaderStats;
+use stats::{Doing, Gauge};
+pub use stats::{LoaderPause, LoaderStats, LoaderWatch};
 use visit::Visitor;
 
 /// Makes batches from a [`Set`], without end, in threads of its own.
 ///
 /// Batch n of a rank follows from seed, n, rank, world, options and set alone: neither the number of workers nor the batch
-/// it started with changes it. Process `rank` of `world` makes the visits to windows whose number leaves `rank` when
+/// it started with changes it, nor who comes first upon files that cannot be read. (When these have become too many,
+/// which ends it, depends on what has been looked at so far.) Process `rank` of `world` makes the visits to windows whose number leaves `rank` when
 /// divided by `world`.
 ///
 /// Dropping it ends the threads; each finishes the step it is at.
@@ -31,9 +32,6 @@ use visit::Visitor;
 pub struct Loader {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    started: Option<Instant>,
-    waited: Duration,
-    delivered: u64,
     ended: bool,
 }
 
@@ -92,8 +90,12 @@ impl Loader {
                 found: set.largest(),
             });
         };
-        let small =
-            set.sequences().iter().filter(|s| s.size.0 < options.crop.0 || s.size.1 < options.crop.1).count();
+        Self::start(set, options, plan)
+    }
+
+    /// As [`Loader::new`], with a plan that there is already.
+    fn start(set: Arc<Set>, options: LoaderOptions, plan: Plan) -> Result<Self, DataError> {
+        let small = set.sequences().iter().filter(|s| s.is_smaller(options.crop)).count();
         if small > 0 {
             tracing::warn!(
                 "{small} of {} {} are smaller than the crop of {}x{} and left out",
@@ -118,9 +120,11 @@ impl Loader {
             error: None,
         };
         let kept = visit::kept_folder(&set);
-        let counters = stats::Counters::default();
-        counters.too_small.store(small as u64, Ordering::Relaxed);
-        let visitor = Visitor { set, options, plan, stop: AtomicBool::new(false), counters, kept };
+        let gauge = Arc::new(Gauge::default());
+        gauge.counters.too_small.store(small as u64, Ordering::Relaxed);
+        gauge.counters.unreadable.store(set.health().bad() as u64, Ordering::Relaxed);
+        let (stop, unreadable) = (AtomicBool::new(false), Mutex::default());
+        let visitor = Visitor { set, options, plan, stop, gauge, kept, unreadable };
         let shared = Arc::new(Shared {
             visitor,
             rounds,
@@ -128,14 +132,7 @@ impl Loader {
             work: Condvar::new(),
             ready: Condvar::new(),
         });
-        let mut loader = Self {
-            shared,
-            threads: Vec::new(),
-            started: None,
-            waited: Duration::ZERO,
-            delivered: 0,
-            ended: false,
-        };
+        let mut loader = Self { shared, threads: Vec::new(), ended: false };
         for number in 0..workers {
             let thread = worker::start(number, Arc::clone(&loader.shared));
             loader.threads.push(thread.map_err(|e| DataError::Threads(e.to_string()))?);
@@ -157,14 +154,17 @@ impl Loader {
 
     /// How it is doing so far.
     pub fn stats(&self) -> LoaderStats {
-        let visitor = &self.shared.visitor;
-        LoaderStats {
-            batches: self.delivered,
-            elapsed: self.started.map_or(Duration::ZERO, |start| start.elapsed()),
-            waited: self.waited,
-            unreadable: visitor.set.health().bad() as u64,
-            ..visitor.counters.stats()
-        }
+        self.shared.visitor.gauge.stats()
+    }
+
+    /// Tells the same from elsewhere, once this has gone to the thread that takes batches.
+    pub fn watch(&self) -> LoaderWatch {
+        LoaderWatch(Arc::clone(&self.shared.visitor.gauge))
+    }
+
+    /// What it takes its windows from.
+    pub fn set(&self) -> &Set {
+        &self.shared.visitor.set
     }
 
     fn wait(&mut self) -> Result<Batch, DataError> {
@@ -194,16 +194,19 @@ impl Iterator for Loader {
         if self.ended {
             return None;
         }
-        let asked = Instant::now();
+        let gauge = Arc::clone(&self.shared.visitor.gauge);
+        let is_first = gauge.counters.batches.load(Ordering::Relaxed) == 0;
+        gauge.turn(if is_first { Doing::Nothing } else { Doing::Waiting });
         let batch = self.wait();
-        if self.started.is_some() {
-            self.waited += asked.elapsed();
-        } else {
-            self.started = Some(Instant::now());
-        }
         match &batch {
-            Ok(_) => self.delivered += 1,
-            Err(_) => self.ended = true,
+            Ok(_) => {
+                stats::count(&gauge.counters.batches);
+                gauge.turn(Doing::Using);
+            }
+            Err(_) => {
+                self.ended = true;
+                gauge.turn(Doing::Nothing);
+            }
         }
         Some(batch)
     }
@@ -258,6 +261,30 @@ mod tests {
     use crate::{Augmentation, SetOptions};
     use ifr_frame::{ColorDescription, PixelFormat};
     use ifr_scene::{Motion, TextureScene};
+
+    #[test]
+    fn a_worker_that_panics_is_an_error() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("a")).unwrap();
+        let scene = TextureScene::new(Motion::Translate { velocity: [2.0, 1.0] }, 1);
+        for i in 0..5 {
+            let frame =
+                scene.render(f64::from(i), 40, 32).to_frame(PixelFormat::RGB8, ColorDescription::SRGB);
+            ifr_video::images::write_image(root.path().join(format!("a/{i}.png")), &frame.unwrap()).unwrap();
+        }
+        let set = Arc::new(Set::open(SetKind::Frames, root.path(), SetOptions::default()).unwrap());
+        for workers in [1, 3] {
+            let options = LoaderOptions { windows: 1, crop: (16, 16), workers, ..LoaderOptions::default() };
+            let mut plan = Plan::new(&set, options.seed, options.crop).unwrap();
+            plan.lead_astray();
+            let mut loader = Loader::start(Arc::clone(&set), options, plan).unwrap();
+            let watch = loader.watch();
+            assert!(matches!(loader.next(), Some(Err(DataError::Worker))));
+            assert!(loader.next().is_none());
+            drop(loader);
+            assert_eq!((watch.stats().batches, Arc::strong_count(&set)), (0, 1), "the others have ended");
+        }
+    }
 
     #[test]
     fn no_more_is_held_than_memory_allows() {

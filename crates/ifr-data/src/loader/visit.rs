@@ -1,15 +1,16 @@
 //! One visit to a window: its frames, its flows, its crops.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ifr_flow::{FlowField, FlowInterpolator, Prior, Quality};
 use ifr_frame::{Frame, FrameError};
 
 use crate::batch::Origin;
 use crate::flows::{self, kept::Kept};
-use crate::loader::stats::{Counters, count, timed};
+use crate::loader::stats::{Gauge, count, timed};
 use crate::plan::{Place, Plan};
 use crate::random::{Draw, Purpose};
 use crate::sample::{Sample, Target, TargetPrior};
@@ -19,7 +20,7 @@ use crate::set::store::Frames;
 use crate::set::{Entry, Sequence, Set, Window};
 use crate::{DataError, Labels, LoaderOptions};
 
-/// Places tried for one visit before the set counts as hopeless.
+/// Places tried for one visit, in the blocks that come up next, before the set counts as hopeless.
 const TRIES: usize = 200;
 
 /// What a visit gives: as many crops as are taken of a window.
@@ -32,9 +33,70 @@ pub(crate) struct Visitor {
     pub(crate) options: LoaderOptions,
     pub(crate) plan: Plan,
     pub(crate) stop: AtomicBool,
-    pub(crate) counters: Counters,
+    pub(crate) gauge: Arc<Gauge>,
     /// The folder of kept labels.
     pub(crate) kept: Option<PathBuf>,
+    /// Sequences that were found unreadable, and why. A clip's or folder's other pieces may be sound: whether a window
+    /// is taken must not depend on what was decoded before.
+    pub(crate) unreadable: Mutex<HashMap<u32, Arc<str>>>,
+}
+
+/// Why a place gives nothing.
+enum Missed {
+    /// The loader is ending.
+    Stopped,
+    /// Its sequence is known to be unreadable.
+    Known(Arc<str>),
+    /// Its sequence was found unreadable.
+    Fault(Arc<str>),
+    /// Its pictures, of this size, are smaller than the crop.
+    Small((usize, usize)),
+    /// No window around it shows one scene.
+    NoWindow,
+}
+
+impl From<Unread> for Missed {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Stopped => Self::Stopped,
+            Unread::Fault(reason) => Self::Fault(reason.into()),
+        }
+    }
+}
+
+/// The places that were tried in vain.
+#[derive(Default)]
+struct Tries {
+    unreadable: usize,
+    last: Option<String>,
+    small: usize,
+    /// The largest of the small pictures.
+    largest: (usize, usize),
+    without: usize,
+}
+
+impl Tries {
+    fn fault(&mut self, reason: &str) {
+        self.unreadable += 1;
+        self.last = Some(reason.to_owned());
+    }
+
+    /// Why there is no window.
+    fn error(self, set: &Set, crop: (usize, usize)) -> DataError {
+        let (path, items) = (set.root().to_owned(), set.kind().items());
+        if self.unreadable + self.without == 0 {
+            let found = format!("{}x{}", self.largest.0, self.largest.1);
+            return DataError::Crop { path, width: crop.0, height: crop.1, items, found };
+        }
+        DataError::NoWindow {
+            path,
+            items,
+            unreadable: self.unreadable,
+            too_small: self.small,
+            without_window: self.without,
+            last: self.last,
+        }
+    }
 }
 
 /// A window with all that belongs to it, in full size.
@@ -59,6 +121,9 @@ impl Visitor {
     }
 
     /// Makes this process's visit; `None` when the loader is ending.
+    ///
+    /// Where a place gives no window, others are tried. Which ones follows from the visit's number, too, and whether
+    /// they do from their sequences alone: what is known to be unreadable saves another try, but changes nothing.
     pub(crate) fn visit(
         &self,
         visit: u64,
@@ -66,70 +131,101 @@ impl Visitor {
         interpolator: &mut FlowInterpolator,
     ) -> Result<Option<Crops>, DataError> {
         let number = self.number(visit);
-        let mut draw = Draw::new(self.options.seed, Purpose::Visit, number);
-        let entries = &self.plan.blocks()[place.block].entries;
-        let mut entry = place.entry;
-        for _ in 0..TRIES {
-            let item = self.set.sequence(entry.sequence).item;
-            if !self.set.health().is_bad(item) {
-                match self.window(entry, &mut draw, interpolator) {
-                    Ok(Some(whole)) => {
-                        self.set.health().good(item);
-                        count(&self.counters.windows);
-                        let crops = timed(&self.counters.cropping, || self.crops(&whole, number));
-                        self.decode_ahead(place)?;
-                        // Cropping cannot fail for frames that are at least as large.
-                        return crops.map(Some).map_err(|e| DataError::Threads(e.to_string()));
-                    }
-                    Ok(None) => {}
-                    Err(Unread::Stopped) => return Ok(None),
-                    Err(Unread::Fault(reason)) => self.set.health().fault(item, &reason)?,
+        let mut draw = Draw::new(self.options.seed, Purpose::Instead, number);
+        let (mut entry, mut hold) = (place.entry, true);
+        let mut tries = Tries::default();
+        for attempt in 1..=TRIES {
+            match self.crops_at(entry, hold, number, interpolator) {
+                Ok(crops) => {
+                    count(&self.gauge.counters.windows);
+                    self.decode_ahead(place)?;
+                    return Ok(Some(crops));
+                }
+                Err(Missed::Stopped) => return Ok(None),
+                Err(Missed::Known(reason)) => tries.fault(&reason),
+                Err(Missed::Fault(reason)) => {
+                    tries.fault(&reason);
+                    self.fault(entry.sequence, reason)?;
+                }
+                Err(Missed::Small(size)) => {
+                    count(&self.gauge.counters.too_small);
+                    tries.small += 1;
+                    tries.largest = tries.largest.max(size);
+                }
+                Err(Missed::NoWindow) => {
+                    count(&self.gauge.counters.without_window);
+                    tries.without += 1;
                 }
             }
-            entry = entries[draw.below(entries.len())];
+            (entry, hold) = self.plan.instead(place.position, attempt, &mut draw);
         }
-        let found = format!("{TRIES} places in a row that give no window of the crop's size");
-        Err(DataError::layout(
-            self.set.root(),
-            found,
-            "pictures that move without jumps, and larger than the crop",
-        ))
+        Err(tries.error(&self.set, self.options.crop))
+    }
+
+    /// Notes that a sequence is unreadable.
+    fn fault(&self, sequence: u32, reason: Arc<str>) -> Result<(), DataError> {
+        if self.unreadable().insert(sequence, Arc::clone(&reason)).is_some() {
+            return Ok(());
+        }
+        let health = self.set.health();
+        let bad = health.note(self.set.sequence(sequence).item, &reason);
+        self.gauge.counters.unreadable.fetch_max(bad as u64, Ordering::Relaxed);
+        health.judge(&reason)
+    }
+
+    fn unreadable(&self) -> MutexGuard<'_, HashMap<u32, Arc<str>>> {
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The crops of a window at a place.
+    fn crops_at(
+        &self,
+        entry: Entry,
+        hold: bool,
+        number: u64,
+        interpolator: &mut FlowInterpolator,
+    ) -> Result<Crops, Missed> {
+        if let Some(reason) = self.unreadable().get(&entry.sequence) {
+            return Err(Missed::Known(Arc::clone(reason)));
+        }
+        // The same numbers at every place: how many of them others took must not matter.
+        let mut draw = Draw::new(self.options.seed, Purpose::Visit, number);
+        let whole = self.window(entry, hold, &mut draw, interpolator)?;
+        Ok(timed(&self.gauge.counters.cropping, || self.crops(&whole, number)).map_err(|e| {
+            // Impossible for frames that are at least as large; but if not, a fault of these frames.
+            Unread::Fault(format!("{}: {e}", whole.origin.name))
+        })?)
     }
 
     fn window(
         &self,
         entry: Entry,
+        hold: bool,
         draw: &mut Draw,
         interpolator: &mut FlowInterpolator,
-    ) -> Result<Option<Whole>, Unread> {
+    ) -> Result<Whole, Missed> {
         let sequence = self.set.sequence(entry.sequence);
-        let counters = &self.counters;
-        let frames = timed(&counters.decoding, || self.set.frames(entry.sequence, &self.stop))?;
-        let small = |f: &Arc<Frame>| f.width() < self.options.crop.0 || f.height() < self.options.crop.1;
-        if frames.first().is_none_or(small) {
-            count(&counters.too_small);
-            return Ok(None);
+        let counters = &self.gauge.counters;
+        let frames = timed(&counters.decoding, || self.set.frames(entry.sequence, hold, &self.stop))?;
+        let size = frames.first().map_or((0, 0), |f| (f.width(), f.height()));
+        if size.0 < self.options.crop.0 || size.1 < self.options.crop.1 {
+            return Err(Missed::Small(size));
         }
-        let Some(window) = self.set.window(entry, &frames, draw) else {
-            count(&counters.without_window);
-            return Ok(None);
-        };
-        let Some((pair, targets)) = pick(&window, sequence, &frames) else {
-            return Err(Unread::Fault(format!("{}: frames are missing", sequence.name)));
-        };
+        let window = self.set.window(entry, &frames, draw).ok_or(Missed::NoWindow)?;
+        let picked = pick(&window, sequence, &frames);
+        let missing = || Unread::Fault(format!("{}: frames are missing", sequence.name));
+        let (pair, targets) = picked.ok_or_else(missing)?;
         let times: Vec<f32> = window.targets.iter().map(|&target| window.t(target)).collect();
         let both = [&pair[0], &pair[1]];
         let labels = timed(&counters.flow, || self.labels(sequence, both, &targets))?;
         if self.stop.load(Ordering::Relaxed) {
-            return Err(Unread::Stopped);
+            return Err(Missed::Stopped);
         }
-        let priors = match self.options.prior {
-            Some(_) => Some(timed(&counters.flow, || flows::priors(interpolator, both, &times))?),
-            None => None,
-        };
+        let prior = || timed(&counters.flow, || flows::priors(interpolator, both, &times));
+        let priors = self.options.prior.then(prior).transpose()?;
         let Window { first, targets: numbers, second } = window;
         let origin = Origin { name: Arc::clone(&sequence.name), first, targets: numbers, second };
-        Ok(Some(Whole { frames: pair, targets, times, labels, priors, origin }))
+        Ok(Whole { frames: pair, targets, times, labels, priors, origin })
     }
 
     fn labels(
@@ -233,11 +329,14 @@ impl Visitor {
         }
         let next = &self.plan.blocks()[self.plan.block_at(place.position + 1)];
         for &sequence in next.sequences.get(place.ahead.clone()).unwrap_or_default() {
-            let item = self.set.sequence(sequence).item;
-            if !self.set.health().is_bad(item)
-                && let Err(unread) = timed(&self.counters.decoding, || self.set.frames(sequence, &self.stop))
-            {
-                self.set.health().unread(item, &unread)?;
+            if self.unreadable().contains_key(&sequence) {
+                continue;
+            }
+            let frames = timed(&self.gauge.counters.decoding, || self.set.frames(sequence, true, &self.stop));
+            match frames {
+                Ok(_) => {}
+                Err(Unread::Stopped) => return Ok(()),
+                Err(Unread::Fault(reason)) => self.fault(sequence, reason.into())?,
             }
         }
         Ok(())

@@ -4,10 +4,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use ifr_flow::{FlowInterpolator, FlowOptions};
-
 use crate::DataError;
 use crate::batch::{Batch, Origin};
+use crate::flows;
 use crate::loader::stats::timed;
 use crate::loader::visit::Crops;
 use crate::loader::{Shared, State};
@@ -47,12 +46,11 @@ impl Drop for Guard<'_> {
 
 fn run(number: usize, shared: &Shared) {
     let visitor = &shared.visitor;
-    let quality = visitor.options.prior.unwrap_or_default();
-    let mut interpolator = FlowInterpolator::with_options(FlowOptions { quality, pool: None });
+    let mut interpolator = flows::prior_interpolator();
     while let Some(job) = shared.job() {
         match job {
             Job::Assemble(index, parts) => {
-                let batch = timed(&visitor.counters.cropping, || Batch::of(&parts));
+                let batch = timed(&visitor.gauge.counters.cropping, || Batch::of(&parts));
                 shared.lock().batches.insert(index, batch);
                 shared.ready.notify_all();
             }

@@ -86,32 +86,46 @@ fn look(
         .num_threads(options.threads)
         .build()
         .map_err(|e| DataError::Threads(e.to_string()))?;
+    // More than is tolerated: the rest need not be looked at.
+    let (stop, faults) = (AtomicBool::new(false), AtomicUsize::new(0));
     let looked: Vec<Result<Found, (usize, Unread)>> = pool.install(|| {
         let numbered = items.into_par_iter().enumerate();
         let one = |(number, Item { name, files }): (usize, Item)| {
-            let failed = |unread| (number, unread);
+            let failed = |unread| {
+                if matches!(unread, Unread::Fault(_))
+                    && health.too_many(faults.fetch_add(1, Ordering::Relaxed) + 1)
+                {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                (number, unread)
+            };
+            if stop.load(Ordering::Relaxed) {
+                return Err((number, Unread::Stopped));
+            }
             let files = files.map_err(failed)?;
             let stamp = Stamp::of(&files);
             let known = (kind != SetKind::Gopro).then(|| index.get(&name, stamp)).flatten();
             let (track, frames) = match known {
                 Some(track) => (track, None),
                 None if kind == SetKind::Gopro => (outline(&files).map_err(failed)?, None),
-                None => decode(&files, &name, &room).map_err(failed)?,
+                None => decode(&files, &name, &room, &stop).map_err(failed)?,
             };
             Ok(Found { name: name.into(), files, item: number, stamp, track, frames })
         };
         numbered.with_max_len(1).map(one).collect()
     });
-    let mut found = Vec::new();
+    let (mut found, mut last) = (Vec::new(), String::new());
     for item in looked {
         match item {
-            Ok(item) => {
-                health.good(item.item);
-                found.push(item);
+            Ok(item) => found.push(item),
+            Err((_, Unread::Stopped)) => {}
+            Err((number, Unread::Fault(reason))) => {
+                health.note(number, &reason);
+                last = reason;
             }
-            Err((number, unread)) => health.unread(number, &unread)?,
         }
     }
+    health.judge(&last)?;
     if kind != SetKind::Gopro {
         let stamped = |f: &Found| f.stamp.map(|stamp| (f.name.clone(), stamp));
         let known: Vec<_> = found.iter().filter_map(|f| stamped(f).map(|(n, s)| (n, s, &f.track))).collect();
@@ -138,7 +152,7 @@ fn outline(files: &Files) -> Result<Track, Unread> {
 type Kept = Option<Vec<Arc<Frame>>>;
 
 /// Decodes a sequence and follows it, keeping its frames where there is room.
-fn decode(files: &Files, name: &str, room: &AtomicUsize) -> Result<(Track, Kept), Unread> {
+fn decode(files: &Files, name: &str, room: &AtomicUsize, stop: &AtomicBool) -> Result<(Track, Kept), Unread> {
     let mut tracker = Tracker::default();
     let mut kept = Some(Vec::new());
     let named = |unread| match unread {
@@ -158,7 +172,7 @@ fn decode(files: &Files, name: &str, room: &AtomicUsize) -> Result<(Track, Kept)
         }
         Ok(())
     };
-    files.read(0..usize::MAX, &AtomicBool::new(false), each).map_err(named)?;
+    files.read(0..usize::MAX, stop, each).map_err(named)?;
     let track = tracker.finish().ok_or_else(|| Unread::Fault(format!("{name}: no frames")))?;
     Ok((track, kept))
 }
@@ -172,10 +186,12 @@ fn arrange(
     found: Vec<Found>,
 ) -> Result<Set, DataError> {
     let mut report = SetReport { unreadable: health.bad(), ..SetReport::default() };
-    let total: usize = found.iter().map(|f| f.track.frames().saturating_mul(f.track.frame_bytes)).sum();
+    let bytes = |frames: usize, track: &Track| frames.saturating_mul(track.frame_bytes);
+    let total = found.iter().fold(0_usize, |sum, f| sum.saturating_add(bytes(f.track.frames(), &f.track)));
     let fits = total <= options.memory;
     let window = if kind == SetKind::Gopro { GOPRO } else { options.reach + 1 };
     let (mut sequences, mut entries, store) = (Vec::new(), Vec::new(), Store::default());
+    let mut longest: (usize, Arc<str>) = (0, "".into());
     for Found { name, files, item, track, frames, .. } in found {
         // A quarter of the memory a piece: two blocks are held at a time.
         let limit = options.memory / 4 / track.frame_bytes.max(1);
@@ -190,17 +206,18 @@ fn arrange(
         let whole = pieces.len() == 1;
         let track = Arc::new(track);
         let mut frames = frames.filter(|_| fits && whole);
-        let mut usable = false;
+        let (mut usable, mut used) = (false, 0);
         for range in pieces {
             let places = places(kind, &track, &range, options.reach);
             if places.is_empty() {
                 continue;
             }
             usable = true;
+            used += 1;
             let sequence = u32::try_from(sequences.len()).unwrap_or(u32::MAX);
             report.places += places.len();
             report.frames += range.len();
-            report.bytes += range.len() * track.frame_bytes;
+            report.bytes = report.bytes.saturating_add(bytes(range.len(), &track));
             entries.extend(places.into_iter().map(|(frame, weight)| Entry {
                 sequence,
                 frame: frame as u32,
@@ -212,19 +229,35 @@ fn arrange(
             sequences.push(Sequence {
                 name: name.clone(),
                 files: files.clone(),
-                bytes: range.len() * track.frame_bytes,
+                bytes: bytes(range.len(), &track),
                 range,
                 item,
-                size: (track.width, track.height),
+                size: Some((track.width, track.height)),
                 track: Some(track.clone()),
             });
         }
         if usable {
             report.usable += 1;
+            if used > 1 && matches!(files, Files::Video(_)) {
+                report.in_pieces += 1;
+                longest = longest.max((used, name));
+            }
         } else {
             tracing::warn!("no window in {name}: too few frames, or stills, repeats and cuts throughout");
             report.without_windows += 1;
         }
+    }
+    if report.in_pieces > 0 {
+        let (pieces, name) = longest;
+        tracing::warn!(
+            "{} of {} clips are too long for {} MiB and decoded in pieces, each from its clip's start: {name} in {pieces}, which \
+             takes about {} times the decoding. Cut long videos into clips, or allow more memory ({} MiB hold all)",
+            report.in_pieces,
+            report.usable,
+            options.memory >> 20,
+            pieces.div_ceil(2),
+            total.div_ceil(1 << 20)
+        );
     }
     if entries.is_empty() {
         let found = format!(
@@ -293,23 +326,22 @@ fn vimeo(root: &Path, options: SetOptions) -> Result<Set, DataError> {
         let file = |n: u8| folder.join(name).join(format!("im{n}.png"));
         let files = Files::Images([file(1), file(2), file(3)].into());
         let name = Arc::from(*name);
-        Sequence { name, files, range: 0..3, item, size: (0, 0), bytes: 0, track: None }
+        Sequence { name, files, range: 0..3, item, size: None, bytes: 0, track: None }
     };
-    let mut sequences: Vec<Sequence> = names.iter().enumerate().map(sequence).collect();
-    // The size that all have is that of the first that can be read; those that differ are found when they come up.
-    let size = sequences.iter().take(64).find_map(|s| match &s.files {
-        Files::Images(paths) => files::image(paths.first()?).ok().map(|f| (f.width(), f.height())),
-        Files::Video(_) => None,
-    });
-    let Some(size) = size else {
+    let sequences: Vec<Sequence> = names.iter().enumerate().map(sequence).collect();
+    // Nothing else is looked at here: there are tens of thousands.
+    let readable = |s: &Sequence| match &s.files {
+        Files::Images(paths) => paths.first().is_some_and(|path| files::image(path).is_ok()),
+        Files::Video(_) => false,
+    };
+    if !sequences.iter().take(64).any(readable) {
         let found = "no picture that can be read in the first 64 triplets";
         return Err(DataError::layout(
             &folder,
             found,
             "NAME/im1.png, im2.png, im3.png for every line of the list",
         ));
-    };
-    sequences.iter_mut().for_each(|s| s.size = size);
+    }
     let count = sequences.len();
     let entries = (0..count as u32).map(|sequence| Entry { sequence, frame: 0, weight: 1.0 }).collect();
     let report = SetReport { usable: count, frames: 3 * count, places: count, ..SetReport::default() };

@@ -1,85 +1,66 @@
 //! How many of a set's items are unreadable, and when that is too many.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use crate::DataError;
-use crate::set::files::Unread;
 
-/// Below this many items tried, all are awaited before their share counts.
-const FEW: usize = 50;
-
-/// What has been tried, and what was unreadable.
+/// What was found unreadable.
 #[derive(Debug)]
 pub(crate) struct Health {
     path: PathBuf,
     items: &'static str,
     total: usize,
     tolerate: f64,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    tried: HashSet<usize>,
-    bad: HashMap<usize, String>,
+    bad: Mutex<HashSet<usize>>,
 }
 
 impl Health {
     pub(crate) fn new(path: PathBuf, items: &'static str, total: usize, tolerate: f64) -> Self {
-        Self { path, items, total, tolerate, state: Mutex::default() }
+        Self { path, items, total, tolerate, bad: Mutex::default() }
     }
 
     /// How many items are unreadable.
     pub(crate) fn bad(&self) -> usize {
-        self.lock().bad.len()
+        self.lock().len()
     }
 
-    /// Whether an item is known to be unreadable.
-    pub(crate) fn is_bad(&self, item: usize) -> bool {
-        self.lock().bad.contains_key(&item)
+    /// Notes that an item, or a part of it, is unreadable, with a warning; returns how many are.
+    pub(crate) fn note(&self, item: usize, reason: &str) -> usize {
+        tracing::warn!("skipped: {reason}");
+        let mut bad = self.lock();
+        bad.insert(item);
+        bad.len()
     }
 
-    /// Notes that an item was read.
-    pub(crate) fn good(&self, item: usize) {
-        self.lock().tried.insert(item);
+    /// Whether so many are above the share of all that is tolerated.
+    pub(crate) fn too_many(&self, bad: usize) -> bool {
+        // Shares such as 0.29 are a little less than what was written.
+        bad as f64 > self.tolerate * self.total as f64 + 1e-6
     }
 
-    /// Notes that an item is unreadable, with a warning the first time.
+    /// Passes judgement on what was noted, `last` being the reason of the last one.
     ///
     /// # Errors
-    /// [`DataError::TooManyBad`] when that is above the share that is tolerated.
-    pub(crate) fn fault(&self, item: usize, reason: &str) -> Result<(), DataError> {
-        let mut state = self.lock();
-        state.tried.insert(item);
-        if state.bad.insert(item, reason.to_owned()).is_none() {
-            tracing::warn!("skipped: {reason}");
-        }
-        let of = state.tried.len().max(self.total.min(FEW));
-        if state.bad.len() as f64 <= self.tolerate * of as f64 {
+    /// [`DataError::TooManyBad`] when more are unreadable than is tolerated.
+    pub(crate) fn judge(&self, last: &str) -> Result<(), DataError> {
+        let bad = self.bad();
+        if !self.too_many(bad) {
             return Ok(());
         }
         Err(DataError::TooManyBad {
             path: self.path.clone(),
-            bad: state.bad.len(),
-            of,
+            bad,
+            of: self.total,
             items: self.items,
             percent: (self.tolerate * 1000.0).round() / 10.0,
-            last: reason.to_owned(),
+            last: last.to_owned(),
         })
     }
 
-    /// As [`Health::fault`] for an item that was not read; nothing when the loader is ending.
-    pub(crate) fn unread(&self, item: usize, unread: &Unread) -> Result<(), DataError> {
-        match unread {
-            Unread::Stopped => Ok(()),
-            Unread::Fault(reason) => self.fault(item, reason),
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<usize>> {
+        self.bad.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -88,23 +69,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn too_many_is_a_share() {
-        let health = |total| Health::new("set".into(), "clips", total, 0.1);
-        assert!(health(9).fault(3, "a").is_err());
-        assert!(health(10).fault(3, "a").is_ok());
-        let large = health(100_000);
-        for item in 0..5 {
-            large.fault(item, "a").unwrap();
-            large.fault(item, "a").unwrap();
+    fn too_many_is_a_share_of_all() {
+        let health = |total, tolerate| Health::new("set".into(), "clips", total, tolerate);
+        assert!(health(9, 0.1).too_many(1));
+        assert!(!health(10, 0.1).too_many(1));
+        assert!(!health(100, 0.29).too_many(29) && health(100, 0.29).too_many(30));
+        assert!(health(5, 0.0).too_many(1) && !health(5, 0.0).too_many(0) && !health(5, 1.0).too_many(5));
+        let large = health(60, 0.1);
+        for item in 0..6 {
+            assert_eq!((large.note(item, "a"), large.note(item, "b")), (item + 1, item + 1), "once an item");
+            large.judge("a").unwrap();
         }
-        let error = large.fault(5, "z").unwrap_err().to_string();
-        assert!(error.starts_with("6 of 50 clips of set cannot be used, more than the 10 %"), "{error}");
+        large.note(59, "z");
+        let error = large.judge("z").unwrap_err().to_string();
+        assert!(error.starts_with("7 of 60 clips of set cannot be used, more than the 10 %"), "{error}");
         assert!(error.contains("the last: z"), "{error}");
-        for item in 100..160 {
-            large.good(item);
-        }
-        assert!(large.fault(5, "z").is_ok());
-        assert_eq!(large.bad(), 6);
-        assert!(large.is_bad(5) && !large.is_bad(100));
     }
 }

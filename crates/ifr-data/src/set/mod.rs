@@ -42,6 +42,9 @@ pub struct SetReport {
     pub usable: usize,
     /// Those that could not be read.
     pub unreadable: usize,
+    /// Video clips that memory is too short for and that are decoded in pieces: each piece from the clip's start, which
+    /// takes more time the longer the clip is.
+    pub in_pieces: usize,
     /// Those that hold no window: too few frames, stills, repeats or cuts throughout.
     pub without_windows: usize,
     /// Frames of the usable ones.
@@ -61,8 +64,8 @@ pub(crate) struct Sequence {
     pub(crate) range: Range<usize>,
     /// The clip, folder or triplet.
     pub(crate) item: usize,
-    /// Width and height; zero where not known beforehand.
-    pub(crate) size: (usize, usize),
+    /// Width and height, where known beforehand.
+    pub(crate) size: Option<(usize, usize)>,
     /// Bytes of all its frames; 0 where they are not held.
     pub(crate) bytes: usize,
     track: Option<Arc<Track>>,
@@ -137,7 +140,8 @@ impl Set {
 
     /// The largest size among its sequences, in words.
     pub(crate) fn largest(&self) -> String {
-        let size = self.sequences.iter().map(|s| s.size).max_by_key(|(w, h)| w * h).unwrap_or_default();
+        let sizes = self.sequences.iter().filter_map(|s| s.size);
+        let size = sizes.max_by_key(|(w, h)| w * h).unwrap_or_default();
         format!("{}x{}", size.0, size.1)
     }
 
@@ -166,8 +170,8 @@ impl Set {
         self.kind != SetKind::Vimeo
     }
 
-    /// The frames of a sequence, decoded unless they are held.
-    pub(crate) fn frames(&self, index: u32, stop: &AtomicBool) -> Result<Frames, Unread> {
+    /// The frames of a sequence, decoded unless they are held; then held if `hold` says so.
+    pub(crate) fn frames(&self, index: u32, hold: bool, stop: &AtomicBool) -> Result<Frames, Unread> {
         let sequence = self.sequence(index);
         let read = || {
             let mut frames = Vec::with_capacity(sequence.range.len());
@@ -178,7 +182,11 @@ impl Set {
             sequence.check(&frames)?;
             Ok(frames)
         };
-        if self.holds() { self.store.get(index as usize, read) } else { read().map(Into::into) }
+        match self.store.held(index as usize) {
+            Some(frames) => Ok(frames),
+            None if hold && self.holds() => self.store.get(index as usize, read),
+            None => read().map(Into::into),
+        }
     }
 
     /// A window at a place, from its sequence's frames; `None` where none shows one scene.
@@ -202,6 +210,11 @@ impl Set {
 }
 
 impl Sequence {
+    /// Whether it is known to be smaller than a crop.
+    pub(crate) fn is_smaller(&self, crop: (usize, usize)) -> bool {
+        self.size.is_some_and(|(w, h)| w < crop.0 || h < crop.1)
+    }
+
     /// Whether the frames are those that were found when the set was opened, and of one kind.
     fn check(&self, frames: &[Arc<ifr_frame::Frame>]) -> Result<(), Unread> {
         let fault = |what: String| Err(Unread::Fault(format!("{}: {what}", self.name)));
@@ -211,8 +224,10 @@ impl Sequence {
         }
         let Some(first) = frames.first() else { return fault("no frames".to_owned()) };
         let size = (first.width(), first.height());
-        if self.size != (0, 0) && size != self.size {
-            return fault(format!("{}x{}; expected {}x{}", size.0, size.1, self.size.0, self.size.1));
+        if let Some(expected) = self.size
+            && size != expected
+        {
+            return fault(format!("{}x{}; expected {}x{}", size.0, size.1, expected.0, expected.1));
         }
         if let Some(other) = frames.iter().find(|f| !f.is_like(first)) {
             return fault(format!(

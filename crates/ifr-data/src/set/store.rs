@@ -44,6 +44,11 @@ impl Store {
         Ok(frames)
     }
 
+    /// The frames of a sequence, where they are there already.
+    pub(crate) fn held(&self, sequence: usize) -> Option<Frames> {
+        self.lock().get(&sequence)?.clone()
+    }
+
     /// Puts in what was decoded elsewhere.
     pub(crate) fn put(&self, sequence: usize, frames: Vec<Arc<Frame>>) {
         self.lock().insert(sequence, Some(frames.into()));
