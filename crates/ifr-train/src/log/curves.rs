@@ -1,8 +1,8 @@
-//! `curves.svg`: the loss, and PSNR on the validation sets.
+//! `curves.svg`: the loss, and how far the validation sets' PSNR is above classical flow's.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
 use crate::TrainError;
@@ -18,67 +18,80 @@ const POINTS: usize = 400;
 /// Okabe and Ito's palette, which colour-blind people can tell apart.
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 
-/// One curve: points from left to right, and a level drawn dashed in the same colour.
+/// The smooth curve of a noisy one is the mean over this part of it, to either side.
+const SMOOTH: usize = 20;
+
+/// One curve: points from left to right.
 struct Curve {
     name: String,
     points: Vec<(f64, f64)>,
-    level: Option<f64>,
+    /// Whether single points say little: drawn pale, beneath its running mean.
+    noisy: bool,
 }
 
 /// Draws what `log.csv` (columns `step` and `loss`) and `validation.csv` (`step`, `set`, `psnr`, `flow`) hold.
 pub(crate) fn write(log: &Path, validation: &Path, to: &Path) -> Result<(), TrainError> {
-    let log = read(log)?;
-    let rows = log.iter().filter_map(|row| Some((number(row, "step")?, number(row, "loss")?)));
-    let loss = Curve { name: "loss".to_owned(), points: thin(rows.collect()), level: None };
+    let mut points = Vec::new();
+    rows(log, ["step", "loss"], |values| {
+        if let [Some(step), Some(loss)] = values.map(number) {
+            points.push((step, loss));
+        }
+    })?;
+    let loss = Curve { name: "loss".to_owned(), points: thin(&points), noisy: true };
     let mut sets: Vec<Curve> = Vec::new();
-    for row in read(validation)? {
-        let (Some(set), Some(step), Some(psnr)) =
-            (row.get("set"), number(&row, "step"), number(&row, "psnr"))
-        else {
-            continue;
-        };
-        let index = sets.iter().position(|curve| curve.name == *set).unwrap_or_else(|| {
-            sets.push(Curve { name: set.clone(), points: Vec::new(), level: None });
+    rows(validation, ["set", "step", "psnr", "flow"], |[set, rest @ ..]| {
+        let [Some(step), Some(psnr), Some(flow)] = rest.map(number) else { return };
+        let index = sets.iter().position(|curve| curve.name == set).unwrap_or_else(|| {
+            sets.push(Curve { name: set.to_owned(), points: Vec::new(), noisy: false });
             sets.len() - 1
         });
-        sets[index].points.push((step, psnr));
-        sets[index].level = number(&row, "flow");
-    }
+        sets[index].points.push((step, psnr - flow));
+    })?;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{0}\" viewBox=\"0 0 {WIDTH} {0}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
         2.0 * HEIGHT
     );
-    panel(&mut svg, 0.0, "loss (mean since the line before)", &[loss]);
-    panel(&mut svg, HEIGHT, "PSNR in dB (dashed: flow)", &sets);
+    panel(&mut svg, 0.0, "loss", &[loss], None);
+    panel(&mut svg, HEIGHT, "PSNR above classical flow's, in dB", &sets, Some(0.0));
     svg.push_str("</svg>\n");
     let draft = to.with_extension("partial");
     fs::write(&draft, svg).map_err(|e| TrainError::io("write", &draft, e))?;
     fs::rename(&draft, to).map_err(|e| TrainError::io("rename", draft, e))
 }
 
-type Row = BTreeMap<String, String>;
-
-fn read(path: &Path) -> Result<Vec<Row>, TrainError> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(TrainError::io("read", path, e)),
+/// Hands over the wanted columns of one line after the other: a long training's table is not held in memory. Lines without them (one
+/// that is being written) are left out.
+fn rows<const N: usize>(
+    path: &Path,
+    columns: [&str; N],
+    mut take: impl FnMut([&str; N]),
+) -> Result<(), TrainError> {
+    let failed = |e| TrainError::io("read", path, e);
+    let file = match File::open(path) {
+        Ok(file) => BufReader::new(file),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(failed(e)),
     };
-    let mut lines = text.lines();
-    let columns: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
-    let row = |line: &str| {
-        columns.iter().zip(line.split(',')).map(|(c, v)| ((*c).to_owned(), v.to_owned())).collect()
-    };
-    Ok(lines.map(row).collect())
+    let mut lines = file.lines();
+    let head = lines.next().transpose().map_err(failed)?.unwrap_or_default();
+    let places = columns.map(|column| head.split(',').position(|name| name == column));
+    for line in lines {
+        let line = line.map_err(failed)?;
+        let values = places.map(|place| place.and_then(|place| line.split(',').nth(place)));
+        if values.iter().all(Option::is_some) {
+            take(values.map(Option::unwrap_or_default));
+        }
+    }
+    Ok(())
 }
 
-fn number(row: &Row, column: &str) -> Option<f64> {
-    row.get(column)?.parse().ok().filter(|v: &f64| v.is_finite())
+fn number(value: &str) -> Option<f64> {
+    value.parse().ok().filter(|v: &f64| v.is_finite())
 }
 
 /// Means of neighbours, so that no more points than [`POINTS`] are left.
-fn thin(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let run = points.len().div_ceil(POINTS).max(1);
     let mean = |part: &[(f64, f64)]| {
         let n = part.len() as f64;
@@ -86,6 +99,16 @@ fn thin(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
         (x / n, y / n)
     };
     points.chunks(run).map(mean).collect()
+}
+
+/// Running means over [`SMOOTH`]ths of the points, to either side.
+fn smooth(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let reach = points.len() / SMOOTH;
+    let mean = |i: usize| {
+        let near = &points[i.saturating_sub(reach)..(i + reach + 1).min(points.len())];
+        near.iter().map(|p| p.1).sum::<f64>() / near.len() as f64
+    };
+    points.iter().enumerate().map(|(i, p)| (p.0, mean(i))).collect()
 }
 
 /// Round numbers that cut a range into about `count` parts.
@@ -97,7 +120,8 @@ fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
     (first..).map(|i| i as f64 * step).take_while(|&v| v <= high + 1e-9 * step).take(100).collect()
 }
 
-fn panel(svg: &mut String, top: f64, title: &str, curves: &[Curve]) {
+/// Curves over steps; `level` is drawn dashed.
+fn panel(svg: &mut String, top: f64, title: &str, curves: &[Curve], level: Option<f64>) {
     let (x0, x1, y0, y1) = (LEFT, WIDTH - RIGHT, top + HEIGHT - BOTTOM, top + TOP);
     let _ =
         writeln!(svg, "<text x=\"{x0}\" y=\"{}\" font-weight=\"bold\">{}</text>", top + 22.0, escape(title));
@@ -106,7 +130,7 @@ fn panel(svg: &mut String, top: f64, title: &str, curves: &[Curve]) {
         let _ = writeln!(svg, "<text x=\"{x0}\" y=\"{}\">nothing yet</text>", f64::midpoint(y0, y1));
         return;
     }
-    let values = || all().map(|p| p.1).chain(curves.iter().filter_map(|c| c.level));
+    let values = || all().map(|p| p.1).chain(level);
     let end = all().map(|p| p.0).fold(1.0, f64::max);
     let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     let pad = ((high - low) * 0.05).max(high.abs() * 1e-3).max(1e-9);
@@ -133,27 +157,35 @@ fn panel(svg: &mut String, top: f64, title: &str, curves: &[Curve]) {
         );
     }
     let _ = writeln!(svg, "<path d=\"M{x0} {y1}V{y0}H{x1}\" stroke=\"#444\" fill=\"none\"/>");
-    for (i, curve) in curves.iter().enumerate() {
-        let colour = COLOURS[i % COLOURS.len()];
-        if let Some(level) = curve.level {
-            let at = y(level);
-            let _ = writeln!(
-                svg,
-                "<path d=\"M{x0} {at:.1}H{x1}\" stroke=\"{colour}\" stroke-dasharray=\"5 4\"/>"
-            );
-        }
-        let points: Vec<String> =
-            curve.points.iter().map(|p| format!("{:.1},{:.1}", x(p.0), y(p.1))).collect();
+    if let Some(level) = level {
         let _ = writeln!(
             svg,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"/>",
-            points.join(" ")
+            "<path d=\"M{x0} {:.1}H{x1}\" stroke=\"#444\" stroke-dasharray=\"5 4\"/>",
+            y(level)
         );
+    }
+    for (i, curve) in curves.iter().enumerate() {
+        let colour = COLOURS[i % COLOURS.len()];
+        let mut line = |points: &[(f64, f64)], style: &str| {
+            let points: Vec<String> = points.iter().map(|p| format!("{:.1},{:.1}", x(p.0), y(p.1))).collect();
+            let points = points.join(" ");
+            let _ =
+                writeln!(svg, "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" {style}/>");
+        };
+        let mut last = curve.points.last().copied();
+        if curve.noisy {
+            let mean = smooth(&curve.points);
+            line(&curve.points, "stroke-width=\"1\" stroke-opacity=\"0.3\"");
+            line(&mean, "stroke-width=\"2\"");
+            last = mean.last().copied();
+        } else {
+            line(&curve.points, "stroke-width=\"1.5\"");
+        }
         if let [(px, py)] = curve.points[..] {
             let _ =
                 writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>", x(px), y(py));
         }
-        let last = curve.points.last().map_or_else(String::new, |p| format!(" {}", plain(p.1)));
+        let last = last.map_or_else(String::new, |p| format!(" {}", plain(p.1)));
         let _ = writeln!(
             svg,
             "<text x=\"{}\" y=\"{:.1}\" fill=\"{colour}\">{}{last}</text>",
@@ -206,9 +238,17 @@ mod tests {
     #[test]
     fn long_curves_become_means() {
         let points: Vec<(f64, f64)> = (0..4000).map(|i| (f64::from(i), 2.0)).collect();
-        let thinned = thin(points);
+        let thinned = thin(&points);
         assert_eq!(thinned.len(), POINTS);
         assert_eq!(thinned[0], (4.5, 2.0));
+    }
+
+    #[test]
+    fn running_means_keep_levels_and_calm_noise() {
+        let points: Vec<(f64, f64)> = (0..400).map(|i| (f64::from(i), f64::from(1 + i % 2))).collect();
+        let means = smooth(&points);
+        assert!(means.iter().all(|&(_, v)| (v - 1.5).abs() < 0.03), "{means:?}");
+        assert_eq!(smooth(&[(0.0, 2.0)]), [(0.0, 2.0)]);
     }
 
     #[test]
@@ -217,13 +257,18 @@ mod tests {
         let [log, validation, svg] = ["log.csv", "validation.csv", "curves.svg"].map(|f| dir.path().join(f));
         write(&log, &validation, &svg).unwrap();
         assert_eq!(fs::read_to_string(&svg).unwrap().matches("nothing yet").count(), 2);
-        fs::write(&log, "step,loss\n10,0.5\n20,NaN\n30,0.25\n").unwrap();
+        // A value that is none, other columns, and a line cut short.
+        fs::write(&log, "step,rate,loss,norm\n10,1,0.5,2\n20,1,NaN,2\n30,1,0.25,2\n40,1").unwrap();
         fs::write(&validation, "step,set,psnr,flow\n10,a&b,26.5,26.0\n10,clip,30,\n20,a&b,26.75,26.0\n")
             .unwrap();
         write(&log, &validation, &svg).unwrap();
         let text = fs::read_to_string(&svg).unwrap();
+        // The loss, its mean, and the one set that flow was measured on.
         assert_eq!(text.matches("<polyline").count(), 3);
         assert_eq!(text.matches("stroke-dasharray").count(), 1);
-        assert!(text.contains("a&amp;b 26.75") && text.contains("loss 0.25"), "{text}");
+        assert!(
+            text.contains("a&amp;b 0.75") && !text.contains("clip") && text.contains("loss 0.25"),
+            "{text}"
+        );
     }
 }
