@@ -9,6 +9,12 @@ use crate::TrainError;
 /// The keys that hold paths.
 const PATHS: [&str; 5] = ["model.init", "data.path", "data.label_tree", "data.cache", "output.dir"];
 
+/// The key that holds tables with a path each.
+const SETS: &str = "validation.sets";
+
+/// Keys of which a configuration has one: setting it takes the place of the other.
+const EITHER: [[&str; 2]; 2] = [["train.steps", "train.epochs"], ["train.epochs", "train.steps"]];
+
 /// A value from the command line that replaces one of the file's: `train.steps=100`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Override {
@@ -17,16 +23,26 @@ pub struct Override {
 }
 
 impl Override {
-    /// The key with its section and its value. Paths are relative to the working directory.
+    /// The key with its section and its value. Paths are relative to the working directory, also those of `validation.sets`.
     pub fn new(key: impl Into<String>, value: impl Into<Value>) -> Self {
-        let (key, value) = (key.into(), value.into());
-        let value = match &value {
-            Value::String(path) if PATHS.contains(&key.as_str()) => {
-                Value::String(absolute(path).unwrap_or_else(|_| path.into()).to_string_lossy().into_owned())
+        let (key, mut value) = (key.into(), value.into());
+        match &mut value {
+            path if PATHS.contains(&key.as_str()) => settle(path),
+            Value::Array(sets) if key == SETS => {
+                sets.iter_mut().filter_map(|set| set.get_mut("path")).for_each(settle);
             }
-            _ => value,
-        };
+            _ => {}
+        }
         Self { key, value }
+    }
+}
+
+/// Makes a path absolute.
+fn settle(value: &mut Value) {
+    if let Value::String(path) = value
+        && let Ok(whole) = absolute(&*path)
+    {
+        *path = whole.to_string_lossy().into_owned();
     }
 }
 
@@ -46,7 +62,8 @@ impl FromStr for Override {
 }
 
 impl Config {
-    /// Reads a file, replaces what `overrides` say, and checks every value. Paths in the file are relative to its folder.
+    /// Reads a file, replaces what `overrides` say, and checks every value. Paths in the file are relative to its folder. Of
+    /// `train.steps` and `train.epochs`, which exclude each other, the last override alone counts.
     ///
     /// # Errors
     /// [`TrainError::Io`] when it cannot be read, [`TrainError::Syntax`] when it is no TOML, [`TrainError::Config`] with the key,
@@ -72,6 +89,9 @@ impl Config {
             problem: e.to_string().trim_end().replace('\n', "\n  "),
         })?;
         for Override { key, value } in overrides {
+            for [_, other] in EITHER.iter().filter(|[one, _]| one == key) {
+                remove(&mut table, other);
+            }
             insert(&mut table, key, value.clone());
         }
         let document = Value::Table(table);
@@ -181,6 +201,18 @@ fn insert(table: &mut Table, key: &str, value: Value) {
     }
 }
 
+/// Removes the value under a dotted key, if there is one.
+fn remove(table: &mut Table, key: &str) {
+    match key.split_once('.') {
+        None => drop(table.remove(key)),
+        Some((section, rest)) => {
+            if let Some(Value::Table(inner)) = table.get_mut(section) {
+                remove(inner, rest);
+            }
+        }
+    }
+}
+
 /// The value at a path as serde writes it: `validation.sets[0].path`.
 fn find<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
     path.split(['.', '[']).try_fold(document, |value, part| match part.strip_suffix(']') {
@@ -240,15 +272,37 @@ mod tests {
     }
 
     #[test]
+    fn paths_of_sets_given_as_overrides_are_relative_to_the_working_directory() {
+        let sets = "validation.sets=[{path='set'}, {path='/set'}]";
+        let config = parse(LEAST, &[sets, "validation.every=9"]).unwrap();
+        let paths: Vec<&Path> = config.validation.sets.iter().map(|set| set.path.as_path()).collect();
+        assert_eq!(paths, [&*std::env::current_dir().unwrap().join("set"), Path::new("/set")]);
+        let file = format!("{LEAST}[validation]\nevery = 9\nsets = [{{ path = 'set' }}]\n");
+        assert_eq!(parse(&file, &[]).unwrap().validation.sets[0].path, Path::new("/base/set"));
+    }
+
+    #[test]
+    fn steps_and_epochs_take_the_place_of_each_other() {
+        let length = |text: &str, overrides: &[&str]| {
+            parse(text, overrides).map(|c| (c.train.steps, c.train.epochs)).map_err(|e| e.to_string())
+        };
+        let epochs = LEAST.replace("steps = 5", "epochs = 2.0");
+        assert_eq!(length(&epochs, &["train.steps=7"]), Ok((Some(7), None)));
+        assert_eq!(length(LEAST, &["train.epochs=3"]), Ok((None, Some(3.0))));
+        assert_eq!(length(LEAST, &["train.epochs=3", "train.steps=7"]), Ok((Some(7), None)));
+        let both = length(&format!("{LEAST}epochs = 2.0\n"), &[]).unwrap_err();
+        assert!(both.contains("train.steps = 5") && both.contains("not both"), "{both}");
+    }
+
+    #[test]
     fn errors_name_the_key_the_value_and_what_is_allowed() {
-        let cases: [(&[&str], &[&str]); 14] = [
+        let cases: [(&[&str], &[&str]); 13] = [
             (&["data.kind=film"], &["c.toml: data.kind = \"film\"", "clips"]),
             (&["data.crop=100"], &["data.crop = 100x100", "multiples of 16"]),
             (&["data.crop=big"], &["data.crop = \"big\"", "one number for squares, or [width, height]"]),
             (&["data.batch=-1"], &["data.batch = -1"]),
             (&["data.batch=0"], &["data.batch = 0", "from 1 to 4096"]),
             (&["train.stepz=3"], &["train.stepz = 3", "unknown field", "steps"]),
-            (&["train.epochs=3"], &["train.steps = 5", "not both"]),
             (&["train.ema=1.0"], &["train.ema = 1", "from 0 to 0.999999"]),
             (&["train.final_learning_rate=1"], &["train.final_learning_rate = 1", "from 0 to 0.0001"]),
             (&["model.network=rife"], &["model.network = \"rife\"", "ifrnet-s, ifrnet-b, ifrnet-l"]),
