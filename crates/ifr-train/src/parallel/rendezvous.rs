@@ -1,7 +1,7 @@
 //! How the processes of a training find each other: rank 0 listens, the others connect until it does.
 
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -45,19 +45,29 @@ pub(super) fn meet(
     }
 }
 
-/// Listens where the others will look: at the meeting's own address, so that a loopback address is not open to the network; at any,
-/// where that address is not this machine's own (it is translated on the way).
+/// Listens where the others will look: at a loopback address alone where the meeting's is literally one, so that nothing is open to
+/// the network; else at all addresses of this machine. What a name means here need not be what it means there: many systems
+/// give their own name a loopback address, and addresses are translated on the way.
 fn listen(meeting: &Meeting) -> Result<TcpListener, ParallelError> {
     let failed = |error: std::io::Error| ParallelError::Listen {
         address: format!("{}:{}", meeting.host, meeting.port),
         problem: error.to_string(),
     };
-    match TcpListener::bind((meeting.host.as_str(), meeting.port)) {
+    if is_loopback(&meeting.host) {
+        return TcpListener::bind((meeting.host.as_str(), meeting.port)).map_err(failed);
+    }
+    // Of version 6, which takes connections of version 4 as well; not every machine has it.
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, meeting.port)) {
         Err(error) if error.kind() != ErrorKind::AddrInUse && error.kind() != ErrorKind::PermissionDenied => {
             TcpListener::bind((Ipv4Addr::UNSPECIFIED, meeting.port)).map_err(failed)
         }
         other => other.map_err(failed),
     }
+}
+
+/// Whether a host means this machine on this machine only, whatever names stand for.
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// Rank 0: waits for all others.
@@ -202,4 +212,43 @@ fn attempt(meeting: &Meeting, deadline: Instant) -> Result<TcpStream, String> {
         }
     }
     Err(problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listening(host: &str) -> IpAddr {
+        let meeting = Meeting { host: host.to_owned(), port: 0, job: 0 };
+        listen(&meeting).unwrap().local_addr().unwrap().ip()
+    }
+
+    #[test]
+    fn loopback_addresses_are_not_open_to_the_network() {
+        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.0.1.1"] {
+            assert!(listening(host).is_loopback(), "{host}: {}", listening(host));
+        }
+        assert!(is_loopback("::1"));
+    }
+
+    #[test]
+    fn names_are_listened_for_everywhere_whatever_they_mean_here() {
+        for host in ["node1.invalid", "192.0.2.7", "0.0.0.0", "127.0.0.1.example"] {
+            assert!(listening(host).is_unspecified(), "{host}: {}", listening(host));
+        }
+        // On many systems a loopback address, or one of several networks.
+        if let Ok(own) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
+            let own = own.trim();
+            assert!(is_loopback(own) || listening(own).is_unspecified(), "{own}: {}", listening(own));
+        }
+    }
+
+    #[test]
+    fn who_listens_everywhere_is_reached_by_loopback() {
+        let meeting = Meeting { host: "node1.invalid".to_owned(), port: 0, job: 0 };
+        let listener = listen(&meeting).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        listener.accept().unwrap();
+    }
 }

@@ -45,7 +45,11 @@ impl World {
     pub fn from_variables(variable: impl Fn(&'static str) -> Option<String>) -> Result<Self, ParallelError> {
         let variables = Variables(&variable);
         let torchrun = ["RANK", "WORLD_SIZE"].iter().any(|name| variable(name).is_some());
+        // What tells trainings apart: of Slurm's variables only where ranks are Slurm's. Started in any other way, one training's
+        // processes may lie in different jobs, or some of them in none.
+        let distinct: &[&'static str];
         let (rank, size, local_rank, elsewhere): (usize, usize, usize, _) = if torchrun {
+            distinct = &["TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"];
             let (rank, size) = (variables.number("RANK")?, variables.number("WORLD_SIZE")?);
             // One process needs to know no more.
             let local = if size == 1 {
@@ -56,6 +60,7 @@ impl World {
             (rank, size, local, None)
         } else if let Some(size) = variables.optional::<usize>("SLURM_STEP_NUM_TASKS")? {
             // Of the step, not of the job: a batch script that runs one process without srun has several tasks, too.
+            distinct = &["SLURM_JOB_ID", "SLURM_STEP_ID"];
             (
                 variables.number("SLURM_PROCID")?,
                 size,
@@ -85,12 +90,19 @@ impl World {
         let mut port: u16 = port.ok_or_else(|| {
             wrong("MASTER_PORT", None, "it has to be a free port on rank 0's machine".to_owned())
         })?;
+        if port == 0 {
+            return Err(wrong(
+                "MASTER_PORT",
+                Some("0".to_owned()),
+                "it has to be a port from 1 to 65535".to_owned(),
+            ));
+        }
         // torchrun keeps a store of its own at that port for as long as the processes run.
         if variable("TORCHELASTIC_USE_AGENT_STORE").is_some_and(|value| value == "True") {
-            port = port.checked_add(1).unwrap_or(port - 1);
+            port = if port == u16::MAX { port - 1 } else { port + 1 };
         }
         let mut job = DefaultHasher::new();
-        for name in ["TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "SLURM_JOB_ID", "SLURM_STEP_ID"] {
+        for name in distinct {
             variable(name).hash(&mut job);
         }
         Ok(Self { rank, size, local_rank, meeting: Some(Meeting { host, port, job: job.finish() }) })
@@ -106,7 +118,7 @@ impl World {
         self.size
     }
 
-    /// This process among those of its machine, from 0: the CUDA device to use.
+    /// This process among those of its machine, from 0: the CUDA device to use, unless the launcher shows each process its own alone.
     pub fn local_rank(&self) -> usize {
         self.local_rank
     }
@@ -218,6 +230,36 @@ mod tests {
         };
         assert_eq!(job("0"), job("0"));
         assert_ne!(job("0"), job("1"));
+    }
+
+    #[test]
+    fn the_job_of_slurm_counts_where_ranks_are_slurms() {
+        let job = |ranks: &[(&str, &str)], number| {
+            let mut variables = ranks.to_vec();
+            variables.push(("SLURM_JOB_ID", number));
+            world(&variables).unwrap().job()
+        };
+        // By hand, from shells of two jobs.
+        assert_eq!(job(&TORCHRUN, "1"), job(&TORCHRUN, "2"));
+        let slurm = [
+            ("SLURM_STEP_NUM_TASKS", "2"),
+            ("SLURM_PROCID", "1"),
+            ("SLURM_LOCALID", "0"),
+            ("SLURM_STEP_NODELIST", "node[1-2]"),
+        ];
+        assert_ne!(job(&slurm, "1"), job(&slurm, "2"));
+    }
+
+    #[test]
+    fn port_0_is_refused() {
+        let mut variables = TORCHRUN.to_vec();
+        variables[4].1 = "0";
+        for store in ["False", "True"] {
+            variables.push(("TORCHELASTIC_USE_AGENT_STORE", store));
+            let error = world(&variables).unwrap_err().to_string();
+            assert!(error.starts_with("MASTER_PORT = \"0\""), "{error}");
+            variables.pop();
+        }
     }
 
     #[test]
