@@ -8,6 +8,8 @@ use std::net::TcpListener;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+#[cfg(feature = "nccl")]
+use ifr_train::parallel::ParallelError;
 use ifr_train::parallel::{Averager, Timeouts, World};
 use tch::{Device, Kind, Tensor};
 
@@ -63,8 +65,69 @@ fn process() {
             let error = World::from_env().unwrap().connect(Device::Cpu, 1, timeouts).unwrap_err();
             println!("RESULT {error}");
         }
+        #[cfg(feature = "nccl")]
+        Ok("gpu") => println!("RESULT {}", on_gpus(true).unwrap_or_else(|error| error.to_string())),
+        #[cfg(feature = "nccl")]
+        Ok("lost gpu") => println!("RESULT {}", on_gpus(false).unwrap_or_else(|error| error.to_string())),
         _ => {}
     }
+}
+
+/// Exchanges by NCCL, as one of two processes; in the end either of tensors that differ in size, or with one process gone.
+#[cfg(feature = "nccl")]
+fn on_gpus(differ: bool) -> Result<String, ParallelError> {
+    ifr_torch::load_cuda().unwrap();
+    let world = World::from_env()?;
+    // With one GPU both take it, which NCCL refuses.
+    let device = Device::Cuda(world.local_rank() % usize::try_from(tch::Cuda::device_count()).unwrap());
+    let mut averager = world.connect(device, 1, Timeouts::default())?;
+    assert_eq!(averager.name(), "NCCL");
+    let tensor = |length: i64| Tensor::arange(length, (Kind::Float, device)) + world.rank() as f64;
+    let (mut mean, mut small, mut first) = (tensor(1_000_003), tensor(3), tensor(5));
+    averager.average(&mut mean)?;
+    averager.average(&mut small)?;
+    averager.broadcast(&mut first)?;
+    averager.settle()?;
+    let far = (mean - Tensor::arange(1_000_003, (Kind::Float, device)) - 0.5).abs().max().double_value(&[]);
+    assert!(far < 0.1, "{far}");
+    let values = |tensor: &Tensor| Vec::<f32>::try_from(tensor.to_device(Device::Cpu)).unwrap();
+    assert_eq!((values(&small), values(&first)), (vec![0.5, 1.5, 2.5], vec![0.0, 1.0, 2.0, 3.0, 4.0]));
+    if differ {
+        averager.average(&mut tensor(7 + world.rank() as i64))?;
+    } else if world.rank() == 0 {
+        // The other leaves.
+        averager.average(&mut tensor(7))?;
+        averager.settle()?;
+    }
+    Ok("no error".to_owned())
+}
+
+#[cfg(feature = "nccl")]
+#[test]
+fn gpus_exchange_by_nccl_and_do_not_wait_for_who_is_gone() {
+    let loaded = ifr_torch::load_cuda();
+    let gpus = tch::Cuda::device_count();
+    if gpus == 0 {
+        println!("skipped: libtorch finds no GPU ({loaded:?})");
+        return;
+    }
+    let results = |role| launch(role, &[0, 1], 2).iter().map(result).collect::<Vec<_>>();
+    if gpus == 1 {
+        println!("two processes on one GPU are refused; the rest is skipped, it takes two");
+        let refused = results("gpu");
+        assert!(
+            refused.iter().all(|words| words.contains("has each process a GPU of its own?")),
+            "{refused:?}"
+        );
+        return;
+    }
+    let differ = results("gpu");
+    let words = "rank 1 sends 8 values for the mean";
+    assert!(differ[0].starts_with(words), "{differ:?}");
+    assert!(differ[1].contains(words) || differ[1].starts_with("rank 0 is gone"), "{differ:?}");
+    let lost = results("lost gpu");
+    assert!(lost[0].starts_with("rank 1 is gone"), "{lost:?}");
+    assert_eq!(lost[1], "no error");
 }
 
 /// Three steps of a small network with momentum, the batch being the samples of the given numbers; the weights after them.

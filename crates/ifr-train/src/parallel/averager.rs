@@ -1,9 +1,9 @@
 use tch::{Device, Kind, Tensor};
 
 use super::ParallelError;
-#[cfg(feature = "nccl")]
-use super::nccl::Nccl;
 use super::star::Star;
+#[cfg(feature = "nccl")]
+use super::{message::Kind as Message, nccl::Nccl};
 
 /// Keeps the processes of a training at the same point.
 ///
@@ -89,6 +89,8 @@ impl Averager {
     /// The mean of a tensor over all processes, in place; the same bits on all of them. The tensor is `f32`, contiguous, on any device
     /// (on CUDA the one given to [`connect`](super::World::connect)). Not a number on one process is so on all.
     ///
+    /// Between GPUs the exchange is begun, and what is computed with the tensor afterwards comes after it; [`Averager::settle`] ends it.
+    ///
     /// # Errors
     /// [`ParallelError::Tensor`] for a tensor that is not so; the other kinds where another process is gone, silent or out of step.
     pub fn average(&mut self, tensor: &mut Tensor) -> Result<(), ParallelError> {
@@ -103,6 +105,20 @@ impl Averager {
         self.through(tensor, Exchange::FromFirst)
     }
 
+    /// Waits until all that was begun by [`Averager::average`] and [`Averager::broadcast`] is done; to be called before anything else that
+    /// waits for the device. Here it is noticed when a process that the device waits for is gone; elsewhere one would wait for ever.
+    ///
+    /// # Errors
+    /// Where another process is gone or has stopped, or the exchange fails. The device waits for nothing then, but the tensors' values
+    /// mean nothing.
+    pub fn settle(&mut self) -> Result<(), ParallelError> {
+        match &mut self.way {
+            Way::Alone | Way::Tcp(_) => Ok(()),
+            #[cfg(feature = "nccl")]
+            Way::Nccl(star, nccl) => nccl.settle(star),
+        }
+    }
+
     /// Whether any process says yes: so all stop, or skip, together. Waits for all.
     ///
     /// # Errors
@@ -112,7 +128,7 @@ impl Averager {
             Way::Alone => Ok(flag),
             Way::Tcp(star) => star.any(flag),
             #[cfg(feature = "nccl")]
-            Way::Nccl(star, _) => star.any(flag),
+            Way::Nccl(star, nccl) => star.any(flag).inspect_err(|_| nccl.abort()),
         }
     }
 
@@ -133,10 +149,18 @@ impl Averager {
         match &mut self.way {
             Way::Alone => Ok(()),
             #[cfg(feature = "nccl")]
-            Way::Nccl(_, nccl) => match exchange {
-                Exchange::Mean => nccl.average(tensor),
-                Exchange::FromFirst => nccl.broadcast(tensor),
-            },
+            Way::Nccl(star, nccl) => {
+                // What a process that is gone, or at another point, would leave the device waiting for is not begun.
+                let kind = match exchange {
+                    Exchange::Mean => Message::DeviceMean,
+                    Exchange::FromFirst => Message::DeviceValues,
+                };
+                star.agree(kind, 4 * tensor.numel()).inspect_err(|_| nccl.abort())?;
+                match exchange {
+                    Exchange::Mean => nccl.average(star, tensor),
+                    Exchange::FromFirst => nccl.broadcast(star, tensor),
+                }
+            }
             Way::Tcp(star) => {
                 self.values.resize(tensor.numel(), 0.0);
                 let host = tensor.f_detach()?.f_to_device(Device::Cpu)?;

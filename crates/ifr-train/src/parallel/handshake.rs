@@ -5,7 +5,7 @@ use std::io::{Error, ErrorKind, Read, Result, Write};
 /// Begins every connection, so that whatever else connects to the port is told apart.
 const MAGIC: [u8; 8] = *b"ifrworld";
 /// Of the protocol: processes of different versions do not mix.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HELLO_BYTES: usize = 36;
 /// No refusal is longer.
 const REASON_BYTES: usize = 1024;

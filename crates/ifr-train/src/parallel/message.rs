@@ -17,11 +17,16 @@ pub(super) enum Kind {
     Flag = 4,
     /// The sender's error, in words; nothing follows.
     Stop = 5,
+    /// The sender is about to average values that travel elsewhere; nothing follows, whatever the header says.
+    DeviceMean = 6,
+    /// The sender is about to send or take rank 0's values, which travel elsewhere; nothing follows either.
+    DeviceValues = 7,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Mean, Self::Values, Self::Bytes, Self::Flag, Self::Stop]
+        use Kind::{Bytes, DeviceMean, DeviceValues, Flag, Mean, Stop, Values};
+        [Mean, Values, Bytes, Flag, Stop, DeviceMean, DeviceValues]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }
@@ -33,11 +38,11 @@ pub(super) struct Header {
     pub(super) kind: Kind,
     /// The how-manieth exchange this is, from 1: both sides have to be at the same.
     pub(super) number: u64,
-    /// Bytes that follow.
+    /// Bytes that follow, or travel elsewhere.
     pub(super) bytes: u64,
 }
 
-const HEADER_BYTES: usize = 17;
+pub(super) const HEADER_BYTES: usize = 17;
 
 /// Most of what a peer says in [`Kind::Stop`] is taken; no peer gets more memory than this.
 pub(super) const STOP_BYTES: u64 = 4096;
@@ -65,8 +70,8 @@ impl Header {
 impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.kind {
-            Kind::Mean => format!("{} values for the mean", self.bytes / 4),
-            Kind::Values => format!("{} values of rank 0", self.bytes / 4),
+            Kind::Mean | Kind::DeviceMean => format!("{} values for the mean", self.bytes / 4),
+            Kind::Values | Kind::DeviceValues => format!("{} values of rank 0", self.bytes / 4),
             Kind::Bytes => format!("{} bytes of rank 0", self.bytes),
             Kind::Flag => "a yes or no".to_owned(),
             Kind::Stop => "an error".to_owned(),

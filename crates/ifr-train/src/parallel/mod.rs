@@ -8,13 +8,15 @@
 //! use ifr_train::parallel::{Timeouts, World};
 //!
 //! let world = World::from_env()?; // alone, where no launcher set anything
-//! let device = if tch::Cuda::is_available() { tch::Device::Cuda(world.local_rank()) } else { tch::Device::Cpu };
+//! let cuda = ifr_torch::load_cuda()? && tch::Cuda::is_available();
+//! let device = if cuda { tch::Device::Cuda(world.local_rank()) } else { tch::Device::Cpu };
 //! let mut averager = world.connect(device, 0x5eed, Timeouts::default())?;
 //! let mut gradient = tch::Tensor::ones([2_800_000], (tch::Kind::Float, device));
 //! if !averager.any(false)? {
 //!     averager.average(&mut gradient)?;
+//!     averager.settle()?; // before waiting for the device
 //! }
-//! # Ok::<(), ifr_train::parallel::ParallelError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Two ways lead from process to process. A star of TCP connections around rank 0 always exists: it brings the processes together, carries

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::ParallelError;
-use super::message::{Header, Kind, STOP_BYTES, read_values, write_values};
+use super::message::{HEADER_BYTES, Header, Kind, STOP_BYTES, read_values, write_values};
 
 /// The connection to one other process.
 #[derive(Debug)]
@@ -60,6 +60,22 @@ impl Link {
             }
             Ok(header) => Err(out_of_step(header.to_string())),
             Err(byte) => Err(out_of_step(format!("a message of unknown kind {byte}"))),
+        }
+    }
+
+    /// Whether the other process is still there, without waiting: that it is not, or has stopped, is an error.
+    fn check(&self) -> Result<(), ParallelError> {
+        let mut next = [0; HEADER_BYTES];
+        let peeked = self.stream.set_nonblocking(true).and_then(|()| {
+            let peeked = self.stream.peek(&mut next);
+            self.stream.set_nonblocking(false).and(peeked)
+        });
+        match peeked {
+            // Or it is ahead, with something else.
+            Ok(1..) if next[0] != Kind::Stop as u8 => Ok(()),
+            Ok(_) => self.expect(Header { kind: Kind::Stop, number: 0, bytes: u64::MAX }),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(()),
+            Err(error) => Err(self.failed(&error)),
         }
     }
 
@@ -143,6 +159,40 @@ impl Star {
         })
     }
 
+    /// Makes sure, before values travel in another way, that all processes are there and about to send the same. `kind` is one of
+    /// those that nothing follows.
+    #[cfg_attr(not(any(test, feature = "nccl")), allow(dead_code))] // precedes NCCL's calls
+    pub(super) fn agree(&mut self, kind: Kind, bytes: usize) -> Result<(), ParallelError> {
+        self.exchange(kind, bytes, |star, header| {
+            let Some(first) = star.to_first() else {
+                star.links.iter().try_for_each(|link| link.expect(header))?;
+                return star.links.iter().try_for_each(|link| link.write_bytes(header, &[]));
+            };
+            first.write_bytes(header, &[])?;
+            first.expect(header)
+        })
+    }
+
+    /// Whether all processes that this one is connected with are still there, without waiting for them; to be asked again and again
+    /// while something else is waited for.
+    #[cfg_attr(not(any(test, feature = "nccl")), allow(dead_code))] // while NCCL works
+    pub(super) fn check(&mut self) -> Result<(), ParallelError> {
+        self.lasting()?;
+        let result = self.links.iter().try_for_each(Link::check);
+        if let Err(error) = &result {
+            self.end(&error.to_string());
+        }
+        result
+    }
+
+    /// Tells the others that this process stops, and why.
+    #[cfg_attr(not(any(test, feature = "nccl")), allow(dead_code))] // where NCCL fails
+    pub(super) fn fail(&mut self, reason: &str) {
+        if self.ended.is_none() {
+            self.end(reason);
+        }
+    }
+
     /// Whether any process says yes.
     pub(super) fn any(&mut self, flag: bool) -> Result<bool, ParallelError> {
         let mut byte = [u8::from(flag)];
@@ -181,15 +231,21 @@ impl Star {
         bytes: usize,
         go: impl FnOnce(&Self, Header) -> Result<(), ParallelError>,
     ) -> Result<(), ParallelError> {
-        if let Some(reason) = &self.ended {
-            return Err(ParallelError::Stopped { rank: self.rank, reason: reason.clone() });
-        }
+        self.lasting()?;
         self.number += 1;
         let result = go(self, Header { kind, number: self.number, bytes: bytes as u64 });
         if let Err(error) = &result {
             self.end(&error.to_string());
         }
         result
+    }
+
+    /// An error where there was one before.
+    fn lasting(&self) -> Result<(), ParallelError> {
+        match &self.ended {
+            Some(reason) => Err(ParallelError::Stopped { rank: self.rank, reason: reason.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// Tells the others, who may be waiting, and lets go of them.
@@ -206,4 +262,4 @@ impl Star {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -164,6 +164,8 @@ impl Learner {
             .f_norm()
             .and_then(|norm| Tensor::f_cat(&[parts, norm.f_view([1])?], 0))
             .map_err(named("the gradient's norm"))?;
+        // Before the host waits for the device, which may be waiting for a process that is gone.
+        self.averager.settle()?;
         let numbers = download_values(&numbers)?;
         let [parts @ .., norm] = [0, 1, 2, 3].map(|i| numbers.get(i).map_or(f64::NAN, |&v| f64::from(v)));
         let rate = self.schedule.rate(self.step);

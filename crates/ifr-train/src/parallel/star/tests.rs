@@ -2,10 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use super::Star;
+use super::{Header, Kind, Star};
 use crate::parallel::handshake::Hello;
 use crate::parallel::rendezvous::host;
 use crate::parallel::{Averager, ParallelError, Timeouts, World};
@@ -43,7 +44,7 @@ fn first(size: usize) -> Hello {
 }
 
 /// Runs `work` as every rank of a world of `size`; what each returns, by rank.
-fn together<T: Send>(size: usize, work: impl Fn(Star) -> T + Sync) -> Vec<T> {
+pub(in crate::parallel) fn together<T: Send>(size: usize, work: impl Fn(Star) -> T + Sync) -> Vec<T> {
     let (listener, port) = listener();
     thread::scope(|scope| {
         let work = &work;
@@ -235,6 +236,84 @@ fn different_numbers_of_values_are_noticed() {
         "{}",
         results[1]
     );
+}
+
+#[test]
+fn what_travels_elsewhere_is_agreed_on_first() {
+    let results = together(3, |mut star| {
+        star.agree(Kind::DeviceMean, 32).unwrap();
+        star.agree(Kind::DeviceValues, 8).unwrap();
+        // One has a tensor of another size.
+        let error = star.agree(Kind::DeviceMean, if star.rank() == 1 { 36 } else { 32 }).unwrap_err();
+        assert!(star.agree(Kind::DeviceMean, 32).is_err());
+        error.to_string()
+    });
+    let words = "rank 1 sends 9 values for the mean (exchange 3) where 8 values";
+    assert!(results[0].starts_with(words), "{}", results[0]);
+    for told in &results[1..] {
+        assert!(told.contains(words) || told.starts_with("rank 0 is gone"), "{told}");
+    }
+
+    let results = together(2, |mut star| {
+        let kind = if star.rank() == 0 { Kind::DeviceMean } else { Kind::DeviceValues };
+        star.agree(kind, 8).unwrap_err().to_string()
+    });
+    assert!(
+        results[0].contains("sends 2 values of rank 0 (exchange 1) where 2 values for the mean"),
+        "{}",
+        results[0]
+    );
+}
+
+#[test]
+fn who_ends_before_an_agreement_is_noticed_by_all() {
+    let results = together(3, |mut star| {
+        star.any(false).unwrap();
+        if star.rank() == 2 {
+            return String::new();
+        }
+        star.agree(Kind::DeviceMean, 8).unwrap_err().to_string()
+    });
+    assert!(results[0].starts_with("rank 2 is gone"), "{}", results[0]);
+    assert!(results[1].starts_with("rank 0 stopped: rank 2 is gone"), "{}", results[1]);
+}
+
+#[test]
+fn looking_after_the_others_takes_nothing_from_them() {
+    let (told, wait) = std::sync::mpsc::channel::<()>();
+    let (told, wait) = (Mutex::new(Some(told)), Mutex::new(wait));
+    together(2, |mut star| {
+        star.check().unwrap();
+        if star.rank() == 1 {
+            // Ahead, with an exchange that rank 0 has not come to.
+            let told = told.lock().unwrap().take().unwrap();
+            star.links[0].write_bytes(Header { kind: Kind::Flag, number: 1, bytes: 1 }, &[1]).unwrap();
+            drop(told);
+            assert!(
+                star.links[0].read_bytes(Header { kind: Kind::Flag, number: 1, bytes: 1 }, &mut [0]).is_ok()
+            );
+        } else {
+            let _ = wait.lock().unwrap().recv();
+            star.check().unwrap();
+            assert!(star.any(false).unwrap());
+        }
+    });
+}
+
+#[test]
+fn who_says_why_it_stops_is_heard_without_an_exchange() {
+    let results = together(2, |mut star| {
+        if star.rank() == 1 {
+            star.fail("no memory");
+            return star.check().unwrap_err().to_string();
+        }
+        loop {
+            if let Err(error) = star.check() {
+                return error.to_string();
+            }
+        }
+    });
+    assert_eq!(results, ["rank 1 stopped: no memory", "rank 1 stopped: no memory"]);
 }
 
 #[test]
