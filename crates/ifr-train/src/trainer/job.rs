@@ -56,7 +56,7 @@ impl Job {
     }
 
     /// Makes steps until there is a reason not to.
-    fn steps(&mut self, stop: &AtomicBool, watch: &mut Watch<'_>) -> Result<End, TrainError> {
+    pub(super) fn steps(&mut self, stop: &AtomicBool, watch: &mut Watch<'_>) -> Result<End, TrainError> {
         loop {
             let end = self.between(stop, watch)?;
             // Where several learn together, all end when one has a reason; if it is another's, it can only be time or a signal.

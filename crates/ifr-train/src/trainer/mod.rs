@@ -1,5 +1,6 @@
 //! The loop.
 
+mod device;
 mod job;
 mod learner;
 mod prepare;

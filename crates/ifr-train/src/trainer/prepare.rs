@@ -7,16 +7,16 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use ifr_net::{Graph, Ratio};
-use ifr_torch::load_cuda;
 use tch::Device;
 
+use super::device::device;
 use super::job::{Clock, Job};
 use super::learner::Learner;
 use super::record::Record;
 use super::{End, TrainOptions, Trained, Watch, set_threads};
 use crate::budget::Budget;
 use crate::checkpoint::{Checkpoint, State, newest};
-use crate::config::{Config, DeviceKind};
+use crate::config::Config;
 use crate::event::{Event, Ready};
 use crate::feed::{Feed, Samples};
 use crate::parallel::{Timeouts, World};
@@ -236,32 +236,6 @@ fn steps(config: &Config, windows: Option<u64>, world: &World) -> Result<u64, Tr
         }
         _ => Err(TrainError::Internal("train.epochs needs data of a known size: set train.steps".to_owned())),
     }
-}
-
-/// The device of this process.
-fn device(kind: DeviceKind, world: &World, watch: &mut Watch<'_>) -> Result<Device, TrainError> {
-    if kind == DeviceKind::Cpu {
-        return Ok(Device::Cpu);
-    }
-    // Before anything asks whether there is CUDA.
-    let loaded = load_cuda();
-    let (index, found) = (world.local_rank(), usize::try_from(tch::Cuda::device_count()).unwrap_or(0));
-    // That there is no GPU is nothing to talk about; that there is one that cannot be used is.
-    let (problem, ordinary) = match loaded {
-        Err(e) => (e.to_string(), false),
-        Ok(_) if found > index => return Ok(Device::Cuda(index)),
-        Ok(_) if found > 0 => (format!("this process wants GPU {index}, libtorch finds {found}"), false),
-        Ok(true) => ("libtorch finds no GPU, or no driver for it".to_owned(), true),
-        Ok(false) => ("this libtorch has no CUDA".to_owned(), true),
-    };
-    if kind == DeviceKind::Cuda {
-        let problem = format!("{problem}; set \"cpu\" or \"auto\", or see to it that libtorch finds one");
-        return Err(TrainError::Device { found: "cuda".to_owned(), problem });
-    }
-    if !ordinary {
-        watch(&Event::Notice(&format!("training on the processor: {problem}")));
-    }
-    Ok(Device::Cpu)
 }
 
 fn words(device: Device, world: &World) -> String {

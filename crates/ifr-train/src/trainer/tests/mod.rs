@@ -2,6 +2,7 @@
 
 mod ends;
 mod faults;
+mod processes;
 mod resume;
 mod validation;
 
@@ -14,9 +15,9 @@ use ifr_data::{Batch, DataError, Origin};
 use ifr_net::{IfrNet, Ratio};
 use ifr_scene::Scene;
 
-use super::job::Clock;
+use super::job::{Clock, Job};
 use super::prepare::{Graphs, job_with};
-use super::{TrainOptions, Trained};
+use super::{TrainOptions, Trained, Watch};
 use crate::checkpoint::{Checkpoint, newest};
 use crate::config::Config;
 use crate::event::{Event, StepReport};
@@ -76,6 +77,7 @@ struct Run<'a> {
     /// Stops after so many steps.
     stop_at: Option<u64>,
     clock: Clock,
+    world: World,
 }
 
 impl<'a> Run<'a> {
@@ -87,11 +89,20 @@ impl<'a> Run<'a> {
             batches: |n| Ok(batch(n)),
             stop_at: None,
             clock: Box::new(Default::default),
+            world: World::single(),
         }
     }
 
     /// Runs; also returns every step and every notice.
     fn go(self) -> (Result<Trained, TrainError>, Vec<StepReport>, Vec<String>) {
+        self.go_by(Job::run)
+    }
+
+    /// The same with another way to run.
+    fn go_by<T>(
+        self,
+        run: impl FnOnce(Job, &AtomicBool, &mut Watch<'_>) -> Result<T, TrainError>,
+    ) -> (Result<T, TrainError>, Vec<StepReport>, Vec<String>) {
         // One thread: what is compared here to the bit is then computed in one order.
         tch::set_num_threads(1);
         let stop = AtomicBool::new(false);
@@ -110,10 +121,10 @@ impl<'a> Run<'a> {
         let mut open = |first: u64, _: tch::Device| -> Result<(Option<u64>, feed::Samples), TrainError> {
             Ok((Some(100), Box::new((first..).map(batches))))
         };
-        let (graphs, world) = (graphs(self.inner), World::single());
-        let job =
-            job_with(self.config, &self.options, &graphs, &world, &mut open, self.clock, &stop, &mut watch);
-        let trained = job.and_then(|job| job.unwrap().run(&stop, &mut watch));
+        let graphs = graphs(self.inner);
+        let (options, world) = (&self.options, &self.world);
+        let job = job_with(self.config, options, &graphs, world, &mut open, self.clock, &stop, &mut watch);
+        let trained = job.and_then(|job| run(job.unwrap(), &stop, &mut watch));
         let (steps, notices) = seen.into_inner();
         (trained, steps, notices)
     }
