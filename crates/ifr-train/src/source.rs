@@ -61,9 +61,10 @@ pub(crate) fn open(
         world: world.size(),
         workers,
         prior: config.model.prior == Prior::Flow,
-        labels: match data.labels {
+        labels: match config.labels() {
             Labels::None => ifr_data::Labels::None,
             Labels::Flow => ifr_data::Labels::Flow(quality),
+            Labels::Cached => ifr_data::Labels::Cached(quality),
             Labels::Files => ifr_data::Labels::Files,
         },
         crops_per_window: data.crops_per_window,

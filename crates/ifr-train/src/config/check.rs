@@ -47,10 +47,27 @@ impl Config {
             fault(
                 "loss.distillation",
                 self.loss.distillation,
-                "0 where data.labels = \"none\"; set data.labels to \"flow\" (computed) or \"files\" (.flo files of vimeo)",
+                "0 where data.labels = \"none\"; set data.labels to \"flow\" (computed), \"cached\" (computed \
+                 once, vimeo) or \"files\" (.flo files, vimeo)",
             )?;
         }
-        for (i, set) in self.validation.sets.iter().enumerate() {
+        self.check_validation()?;
+        within("output.keep", self.output.keep, 1, 1000)
+    }
+
+    fn check_validation(&self) -> Result<(), Fault> {
+        let validation = &self.validation;
+        if validation.every == 0 && !validation.sets.is_empty() {
+            fault(
+                "validation.every",
+                0,
+                "the steps between validations on validation.sets; for none, leave the sets out, too (--set validation.sets=[])",
+            )?;
+        }
+        if validation.every > 0 && validation.sets.is_empty() {
+            fault("validation.sets", "nothing", "the sets to validate on, since validation.every is set")?;
+        }
+        for (i, set) in validation.sets.iter().enumerate() {
             let key = |name: &str| format!("validation.sets[{i}].{name}");
             if let Some(kind) = &set.kind
                 && let Err(e) = kind.parse::<ifr_eval::Kind>()
@@ -62,7 +79,7 @@ impl Config {
                 within(&key(name), value.unwrap_or(1), 1, 1_000_000)?;
             }
         }
-        within("output.keep", self.output.keep, 1, 1000)
+        Ok(())
     }
 
     fn check_model(&self) -> Result<(), Fault> {
@@ -106,8 +123,17 @@ impl Config {
         ] {
             within(&format!("data.augmentation.{name}"), value, 0.0, 1.0)?;
         }
-        if self.data.labels == Labels::Files && self.data.kind != DataKind::Vimeo {
-            fault("data.labels", "\"files\"", "\"flow\" or \"none\": only vimeo has files")?;
+        if self.data.kind != DataKind::Vimeo {
+            const ALLOWED: &str =
+                "\"flow\" or \"none\": only vimeo has files, and triplets whose flows can be kept";
+            match self.data.labels {
+                Labels::Files => fault("data.labels", "\"files\"", ALLOWED)?,
+                Labels::Cached => fault("data.labels", "\"cached\"", ALLOWED)?,
+                Labels::None | Labels::Flow => {}
+            }
+        }
+        if self.data.labels == Labels::Cached && self.data.cache.is_none() {
+            fault("data.cache", "nothing", "a folder to keep the flows in, since data.labels = \"cached\"")?;
         }
         Ok(())
     }

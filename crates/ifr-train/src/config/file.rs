@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn errors_name_the_key_the_value_and_what_is_allowed() {
-        let cases: [(&[&str], &[&str]); 13] = [
+        let cases: [(&[&str], &[&str]); 17] = [
             (&["data.kind=film"], &["c.toml: data.kind = \"film\"", "clips"]),
             (&["data.crop=100"], &["data.crop = 100x100", "multiples of 16"]),
             (&["data.crop=big"], &["data.crop = \"big\"", "one number for squares, or [width, height]"]),
@@ -309,9 +309,13 @@ mod tests {
             (&["loss.distillation=0.01"], &["loss.distillation = 0.01", "data.labels"]),
             (&["data.labels=files"], &["data.labels = \"files\"", "only vimeo"]),
             (
-                &["validation.sets=[{path='x'}, {path='y', kind='films'}]"],
+                &["validation.sets=[{path='x'}, {path='y', kind='films'}]", "validation.every=9"],
                 &["validation.sets[1].kind = \"films\"", "triplets"],
             ),
+            (&["data.labels=cached"], &["data.labels = \"cached\"", "only vimeo"]),
+            (&["data.labels=cached", "data.kind=vimeo"], &["data.cache = nothing", "a folder"]),
+            (&["validation.every=9"], &["validation.sets = nothing", "validation.every is set"]),
+            (&["validation.sets=[{path='x'}]"], &["validation.every = 0", "steps between validations"]),
             (&["validation.sets=[{path=3}]"], &["validation.sets[0].path = 3"]),
         ];
         for (overrides, parts) in cases {
@@ -327,8 +331,13 @@ mod tests {
 
     #[test]
     fn spelled_out_it_is_the_same() {
-        let more =
-            ["validation.sets=[{path='x', limit=3}]", "data.workers=3", "model.init='w'", "model.prior=flow"];
+        let more = [
+            "validation.sets=[{path='x', limit=3}]",
+            "validation.every=9",
+            "data.workers=3",
+            "model.init='w'",
+            "model.prior=flow",
+        ];
         let config = parse(LEAST, &more).unwrap();
         let again = Config::parse(&config.to_toml().unwrap(), "again", Path::new(""), &[]).unwrap();
         assert_eq!(again, config);

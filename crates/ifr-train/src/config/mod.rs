@@ -2,6 +2,7 @@
 
 mod check;
 mod file;
+mod notices;
 mod sections;
 
 pub use file::Override;

@@ -76,7 +76,7 @@ pub struct DataConfig {
     /// Random places tried for each crop, of which the one is taken where the two frames differ most.
     #[serde(default = "one_crop")]
     pub crop_choices: usize,
-    /// The classical method behind `labels = "flow"`; that of a prior is always the best.
+    /// The classical method behind `labels = "flow"` and `"cached"`; that of a prior is always the best.
     #[serde(default)]
     pub flow: FlowQuality,
     /// Of `vimeo`: the tree of `.flo` files; `flow` in the folder where it is left out.
@@ -190,6 +190,8 @@ pub enum Labels {
     Files,
     /// Computed from the frames by the classical method.
     Flow,
+    /// The same, kept in `data.cache` once computed (`vimeo`).
+    Cached,
 }
 
 /// `[loss]`: weights; 0 leaves a part out.

@@ -5,6 +5,7 @@ mod job;
 mod learner;
 mod prepare;
 mod record;
+mod shares;
 mod throughput;
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::device::device;
 use super::job::{Clock, Job};
 use super::learner::Learner;
 use super::record::Record;
+use super::shares::shares;
 use super::{End, TrainOptions, Trained, Watch, set_threads};
 use crate::budget::Budget;
 use crate::checkpoint::{Checkpoint, State, newest};
@@ -51,7 +52,7 @@ pub(super) fn job(
     let clock: Clock = Box::new(move || started.elapsed());
     let world = World::from_env()?;
     let open = &mut |first, device| {
-        let (threads, workers) = shares(config, device);
+        let (threads, workers) = shares(config, device, &world);
         if device == Device::Cpu {
             set_threads(threads);
         }
@@ -89,6 +90,7 @@ pub(super) fn job_with(
     let averager = world.connect(device, config.fingerprint(step)?, Timeouts::default())?;
     let (windows, samples) = open(step, device)?;
     let steps = steps(config, windows, world)?;
+    config.notices(steps).iter().for_each(|words| watch(&Event::Notice(words)));
 
     let start = clock();
     let cache = output.join("baselines.json");
@@ -169,19 +171,6 @@ pub(super) fn job_with(
     }))
 }
 
-/// Threads of libtorch and of the loader, where the configuration does not say. On the processor they share its cores: libtorch's
-/// threads wait for each other at every operation, and where one must wait for a core, all do.
-fn shares(config: &Config, device: Device) -> (usize, usize) {
-    let cores = available_parallelism().map_or(1, usize::from);
-    let spare = if device == Device::Cpu { cores.div_ceil(4) } else { cores - 1 };
-    let workers = config.data.workers.unwrap_or_else(|| match config.train.threads {
-        Some(threads) if device == Device::Cpu => cores.saturating_sub(threads).max(1),
-        _ => spare.max(1),
-    });
-    let threads = config.train.threads.unwrap_or_else(|| cores.saturating_sub(workers).max(1));
-    (threads, workers)
-}
-
 /// Keeps others out of the folder for as long as the file is open.
 fn lock(output: &Path) -> Result<File, TrainError> {
     let path = output.join(".lock");
@@ -243,6 +232,7 @@ fn words(device: Device, world: &World) -> String {
         Device::Cuda(_) if world.size() > 1 => format!("{} GPUs", world.size()),
         Device::Cuda(index) => format!("GPU {index}"),
         Device::Cpu if world.size() > 1 => format!("CPU, {} processes", world.size()),
+        Device::Cpu if tch::get_num_threads() == 1 => "CPU, 1 thread".to_owned(),
         Device::Cpu => format!("CPU, {} threads", tch::get_num_threads()),
         other => format!("{other:?}"),
     }
