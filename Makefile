@@ -1,6 +1,7 @@
 # Every target sets up what it needs itself: scripts/setup.sh, and scripts/setup-torch.sh for what trains (tests and lints included).
 CARGO ?= cargo
-export PATH := $(HOME)/.cargo/bin:$(PATH)
+# The last two: where Homebrew keeps rustup, which it does not link.
+export PATH := $(HOME)/.cargo/bin:$(PATH):/opt/homebrew/opt/rustup/bin:/usr/local/opt/rustup/bin
 
 .PHONY: help setup setup-torch build demo train-build train test lint
 

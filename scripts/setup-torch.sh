@@ -69,8 +69,17 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1 || ! fits .venv/bin/pytho
     say "no Python from 3.10 to 3.14 with venv and pip found (python3 is $(python3 --version 2>&1 || echo absent)); please install one"
     exit 1
   fi
+  # Only what this script made is made again: anything else may hold somebody's work.
+  if [ -e .venv ] && [ ! -e .venv/made-by-setup-torch ]; then
+    say ".venv is there, and was not made by this script, but has no Python from 3.10 to 3.14 with pip: move it away, mend it, or set"
+    say "LIBTORCH to a libtorch $TORCH of your own (for one of pip's, the folder of the module torch)"
+    exit 1
+  fi
   say "making .venv with $("$python" --version) ($python)"
-  "$python" -m venv --clear .venv
+  rm -rf .venv
+  mkdir .venv
+  touch .venv/made-by-setup-torch # first, so that what an interruption leaves may be made again
+  "$python" -m venv .venv
 fi
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check install --quiet --no-cache-dir --only-binary :all: --no-deps "$@"; }

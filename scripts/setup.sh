@@ -64,11 +64,20 @@ if ffmpeg_is_old; then
 fi
 
 export PATH="$HOME/.cargo/bin:$PATH"
+# Homebrew links nothing of rustup into its bin, since rust's formula has the same programs.
+use_brew_rustup() {
+  local prefix
+  if have brew && prefix=$(brew --prefix rustup 2>/dev/null) && [ -x "$prefix/bin/cargo" ]; then
+    export PATH="$prefix/bin:$PATH"
+  fi
+}
+have cargo || use_brew_rustup
 if ! have cargo; then
   say "installing Rust (rustup)"
   if have apt-get && apt-cache show rustup >/dev/null 2>&1; then as_root apt-get install -y -qq rustup >/dev/null
   elif have dnf; then as_root dnf install -y -q rustup && rustup-init -y -q
-  elif have brew; then brew install --quiet rustup
+  elif have brew; then brew install --quiet rustup && use_brew_rustup
+    say "for cargo in a shell of yours: export PATH=\"$(brew --prefix rustup)/bin:\$PATH\" (make finds it by itself)"
   fi
   if have rustup; then rustup default stable; fi
 fi
