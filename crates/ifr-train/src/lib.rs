@@ -5,6 +5,7 @@ mod checkpoint;
 pub mod config;
 mod error;
 mod event;
+mod exit;
 mod feed;
 mod guard;
 mod log;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ifr_net::{Graph, Network, ParamInfo, ParameterStore, Parameters};
+use ifr_net::{Graph, Network, ParamInfo, ParameterError, ParameterStore, Parameters};
 use ifr_torch::initial_parameters;
 
 use crate::TrainError;
@@ -42,7 +42,9 @@ pub(crate) fn begin(
     gate: f64,
 ) -> Result<Parameters, TrainError> {
     match file {
-        Some(path) => Ok(Parameters::read(graph, &ParameterStore::open(path)?)?),
+        Some(path) => {
+            Ok(Parameters::read(graph, &ParameterStore::open(path).map_err(ParameterError::from)?)?)
+        }
         None => Ok(random(graph, seed, gate)),
     }
 }

@@ -49,7 +49,7 @@ fn parts(params: &[ParamInfo], most: usize) -> Vec<&[ParamInfo]> {
 pub(super) fn read(folder: &Path, name: &str, graph: &Graph) -> Result<Vec<f32>, TrainError> {
     let mut stores = Vec::new();
     for file in files(folder, name)? {
-        stores.push(ParameterStore::open(file)?);
+        stores.push(ParameterStore::open(file).map_err(ifr_net::ParameterError::from)?);
     }
     let refuse = |problem: String| {
         let network = graph.name();

@@ -70,8 +70,7 @@ impl Config {
     /// its value and what is allowed.
     pub fn read(path: &Path, overrides: &[Override]) -> Result<Self, TrainError> {
         let text = std::fs::read_to_string(path).map_err(|e| TrainError::io("read", path, e))?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Self::parse(&text, &path.display().to_string(), folder, overrides)
+        Self::parse(&text, &path.display().to_string(), path.parent().unwrap_or(Path::new("")), overrides)
     }
 
     /// The same from text; `origin` names it in errors, `folder` is what its paths are relative to.
@@ -177,7 +176,12 @@ impl Config {
         let optional = [&mut self.model.init, &mut self.data.label_tree, &mut self.data.cache];
         for path in sets.chain(fixed).chain(optional.into_iter().flatten()) {
             if path.is_relative() {
-                *path = folder.join(&path);
+                let whole = folder.join(&path);
+                // People read these: `run`, not `./run`.
+                *path = match whole.strip_prefix(".").unwrap_or(&whole) {
+                    here if here.as_os_str().is_empty() => ".".into(),
+                    path => path.to_owned(),
+                };
             }
         }
     }
@@ -269,6 +273,17 @@ mod tests {
         assert_eq!(config.output.dir, std::env::current_dir().unwrap().join("here"));
         assert_eq!(config.data.crop.size(), (64, 32));
         assert_eq!((config.data.kind, config.data.labels), (DataKind::Clips, Labels::None));
+    }
+
+    #[test]
+    fn paths_of_a_file_in_the_working_directory_stay_short() {
+        for (folder, path, whole) in
+            [("", "run", "run"), (".", "./run", "run"), ("", ".", "."), ("", "../run", "../run")]
+        {
+            let text = LEAST.replace("'out'", &format!("'{path}'"));
+            let config = Config::parse(&text, "c.toml", Path::new(folder), &[]).unwrap();
+            assert_eq!(config.output.dir.as_os_str(), whole, "{path} in {folder}");
+        }
     }
 
     #[test]
