@@ -59,6 +59,13 @@ impl Display for Failure {
     }
 }
 
+#[cfg(feature = "train")]
+impl From<ifr_train::TrainError> for Failure {
+    fn from(e: ifr_train::TrainError) -> Self {
+        Self { code: e.exit_code(), message: e.to_string(), told: false }
+    }
+}
+
 impl From<JobError> for Failure {
     fn from(e: JobError) -> Self {
         Self { code: e.exit_code(), message: e.to_string(), told: false }

@@ -34,7 +34,7 @@ pub(crate) use failure::Failure;
 #[command(
     after_help = "Examples:\n  ifr interpolate holiday.mp4 --fps 60\n  ifr interpolate clip.mkv --slow 4\n  \
     ifr interpolate a.png b.png -t 0.5\n\nExit codes: 0 done, 1 internal error, 2 wrong usage, 3 the input cannot be \
-    read, 4 the output cannot be written, 130 interrupted."
+    read, 4 the output cannot be written, 5 a training broke off, 130 interrupted."
 )]
 struct Cli {
     #[command(subcommand)]

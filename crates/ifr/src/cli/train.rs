@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use ifr_train::config::{Config, Override};
 use ifr_train::parallel::World;
-use ifr_train::{End, Event, TrainError, TrainOptions, Trained};
+use ifr_train::{End, Event, TrainOptions, Trained};
 
 use super::model::threads;
 use super::say::say;
@@ -91,7 +91,7 @@ fn crop(text: &str) -> Result<(u32, u32), String> {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let started = Instant::now();
-    let config = Config::read(&args.config, &overrides(args)).map_err(failed)?;
+    let config = Config::read(&args.config, &overrides(args))?;
     if let Some(threads) = config.train.threads {
         // The metrics of the validation run on the global pool; it may have been started already.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
@@ -100,7 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let options = TrainOptions { resume: args.resume, time_budget: args.time_budget, started };
     // Of several processes the first one speaks; errors are everybody's.
     let first = World::from_env().map_err(Failure::usage)?.is_first();
-    let mut display = first.then(Display::new);
+    let mut display = first.then(|| Display::new(&config.loss));
     let mut watch = |event: &Event<'_>| {
         if let Some(display) = &mut display {
             display.show(event);
@@ -110,7 +110,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(display) = &display {
         display.end();
     }
-    let done = done.map_err(failed)?;
+    let done = done?;
     if first { tell(done) } else { Ok(()) }
 }
 
@@ -160,23 +160,6 @@ fn tell(trained: Trained) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The code of an error.
-fn failed(e: TrainError) -> Failure {
-    match e {
-        TrainError::Io { action: "read", .. } | TrainError::Data(_) | TrainError::Checkpoint { .. } => {
-            Failure::input(e)
-        }
-        TrainError::Io { .. } => Failure::output(e),
-        TrainError::Syntax { .. }
-        | TrainError::Config { .. }
-        | TrainError::Other { .. }
-        | TrainError::Busy { .. }
-        | TrainError::NoCheckpoint { .. }
-        | TrainError::Device { .. } => Failure::usage(e),
-        e => Failure::internal(e),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,7 +197,9 @@ mod tests {
         ]);
         let file = "[model]\nnetwork = 'ifrnet-s'\n[data]\nkind = 'clips'\npath = 'x'\ncrop = 16\nbatch = 1\n\
                     [output]\ndir = 'y'\n[train]\nsteps = 1\n";
-        let config = Config::parse(file, "c.toml", Path::new("/"), &overrides(&args)).unwrap();
+        // As in the published configurations; the number of steps takes its place.
+        let file = file.replace("steps = 1", "epochs = 300.0");
+        let config = Config::parse(&file, "c.toml", Path::new("/"), &overrides(&args)).unwrap();
         assert_eq!(config.data.crop.size(), (64, 32));
         assert_eq!((config.train.steps, config.data.batch, config.train.threads), (Some(8), 2, Some(3)));
         assert_eq!((config.data.path, config.output.dir), ("/d".into(), "/o".into()));

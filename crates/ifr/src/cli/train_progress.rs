@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use ifr_train::config::LossConfig;
 use ifr_train::{Event, Ready, StepReport, Validation};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -19,6 +20,8 @@ pub(crate) struct Display {
     terminal: bool,
     said: Option<Instant>,
     shown: Option<Shown>,
+    /// Which parts the loss has.
+    parts: [bool; 3],
 }
 
 /// Running means.
@@ -33,7 +36,7 @@ struct Shown {
 }
 
 impl Display {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(loss: &LossConfig) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let bar = ProgressBar::hidden();
         if terminal {
@@ -43,7 +46,8 @@ impl Display {
             bar.set_style(style);
         }
         bar.set_message("opening the data");
-        Self { bar, terminal, said: None, shown: None }
+        let parts = [true, loss.geometry > 0.0, loss.distillation > 0.0];
+        Self { bar, terminal, said: None, shown: None, parts }
     }
 
     pub(crate) fn show(&mut self, event: &Event<'_>) {
@@ -105,7 +109,7 @@ impl Display {
         self.bar.set_position(report.step);
         let left = report.steps.saturating_sub(report.step) as f64 * shown.seconds;
         let left = HumanDuration(Duration::try_from_secs_f64(left).unwrap_or_default());
-        let words = format!("{}  {left} left", shown.words(report.rate));
+        let words = format!("{}  {left} left", shown.words(report.rate, self.parts));
         if !self.terminal && self.said.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
             self.said = Some(Instant::now());
             say!("step {}/{}  {words}", report.step, report.steps);
@@ -131,16 +135,40 @@ impl Shown {
         }
     }
 
-    fn words(&self, rate: f64) -> String {
-        let [reconstruction, geometry, distillation] = self.parts;
+    /// The means in words; of the loss the parts that it has, where they are several.
+    fn words(&self, rate: f64, parts: [bool; 3]) -> String {
+        let parts: Vec<String> =
+            self.parts.iter().zip(parts).filter(|part| part.1).map(|part| format!("{:.4}", part.0)).collect();
+        let parts = if parts.len() > 1 { format!(" ({})", parts.join(" + ")) } else { String::new() };
         let seconds = self.seconds.max(1e-9);
         format!(
-            "loss {:.4} ({reconstruction:.4} + {geometry:.4} + {distillation:.4})  lr {rate:.2e}  grad {:.3}  {:.1} images/s  \
+            "loss {:.4}{parts}  lr {rate:.2e}  grad {:.3}  {:.1} images/s  \
              waiting {:.0} %",
             self.loss,
             self.norm,
             self.samples / seconds,
             100.0 * self.waited / seconds
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_the_loss_lacks_are_not_shown() {
+        let shown = Shown {
+            loss: 0.5,
+            parts: [0.375, 0.125, 0.0],
+            norm: 1.0,
+            seconds: 2.0,
+            samples: 8.0,
+            waited: 0.5,
+        };
+        let words = |parts| shown.words(1e-4, parts);
+        let rest = "  lr 1.00e-4  grad 1.000  4.0 images/s  waiting 25 %";
+        assert_eq!(words([true, true, false]), format!("loss 0.5000 (0.3750 + 0.1250){rest}"));
+        assert_eq!(words([true, false, false]), format!("loss 0.5000{rest}"));
     }
 }
