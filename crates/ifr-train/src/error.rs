@@ -93,8 +93,9 @@ pub enum TrainError {
     },
     /// The device's memory is full.
     #[error(
-        "out of memory on {device} with batches of {samples} samples of {width}x{height}: try --batch {smaller}, a smaller --crop \
-         (a multiple of {multiple}), or precision = \"bf16\""
+        "out of memory on {device} with batches of {samples} samples of {width}x{height}: try {batch}a smaller --crop \
+         (a multiple of {multiple}), or precision = \"bf16\"",
+        batch = smaller.map_or_else(String::new, |windows| format!("--batch {windows}, "))
     )]
     Memory {
         /// The device.
@@ -107,8 +108,8 @@ pub enum TrainError {
         height: usize,
         /// What crops must be multiples of.
         multiple: usize,
-        /// Windows in a batch half the size.
-        smaller: usize,
+        /// Windows in a batch half the size, unless it is a single one.
+        smaller: Option<usize>,
     },
     /// No such device.
     #[error("train.device = \"{found}\": {problem}")]

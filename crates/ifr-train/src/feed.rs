@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ifr_data::{Batch, DataError, Origin};
 use ifr_net::Graph;
-use ifr_torch::upload_values;
+use ifr_torch::{TorchError, upload_values};
 use tch::{Device, Tensor};
 
 use crate::TrainError;
@@ -31,6 +31,31 @@ pub(crate) struct Fed {
     pub(crate) origins: Vec<Origin>,
 }
 
+impl Fed {
+    /// Want of memory comes with advice; crops have to be multiples of `multiple`.
+    pub(crate) fn explain(&self, error: TrainError, multiple: usize) -> TrainError {
+        let size = self.target.size();
+        let side = |i: usize| size.get(i).map_or(0, |&side| side as usize);
+        explain(error, self.samples, (side(3), side(2)), self.origins.len(), multiple)
+    }
+}
+
+fn explain(
+    error: TrainError,
+    samples: usize,
+    (width, height): (usize, usize),
+    windows: usize,
+    multiple: usize,
+) -> TrainError {
+    match error {
+        TrainError::Torch(TorchError::Memory { device, .. }) => {
+            let smaller = Some(windows / 2).filter(|&windows| windows > 0);
+            TrainError::Memory { device, samples, width, height, multiple, smaller }
+        }
+        other => other,
+    }
+}
+
 /// Uploads batches in a thread of its own, so that the device never waits for copies.
 pub(crate) struct Feed {
     receiver: Option<Receiver<Result<Fed, TrainError>>>,
@@ -40,10 +65,16 @@ pub(crate) struct Feed {
 impl Feed {
     pub(crate) fn new(samples: Samples, graph: &Graph, device: Device) -> Result<Self, TrainError> {
         let names: Vec<String> = graph.inputs().iter().map(|&id| graph.tensor(id).name.clone()).collect();
+        let multiple = graph.multiple();
         let (sender, receiver) = sync_channel(AHEAD);
         let work = move || {
             for batch in samples {
-                let fed = batch.map_err(TrainError::from).and_then(|batch| upload(&batch, &names, device));
+                let fed = batch.map_err(TrainError::from).and_then(|batch| {
+                    let failed = |e| {
+                        explain(e, batch.samples, (batch.width, batch.height), batch.origins.len(), multiple)
+                    };
+                    upload(&batch, &names, device).map_err(failed)
+                });
                 let failed = fed.is_err();
                 // Nobody takes it any more, or nothing can follow.
                 if sender.send(fed).is_err() || failed {

@@ -1,6 +1,6 @@
 //! From a configuration to samples.
 
-use ifr_data::{Augmentation, Loader, LoaderOptions, Set, SetKind, SetOptions};
+use ifr_data::{Augmentation, Loader, LoaderOptions, LoaderWatch, Set, SetKind, SetOptions, SetReport};
 use ifr_flow::Quality;
 
 use crate::TrainError;
@@ -8,13 +8,21 @@ use crate::config::{AugmentationConfig, Config, DataKind, FlowQuality, Labels, P
 use crate::feed::Samples;
 use crate::parallel::World;
 
-/// The configured data from batch `first` on, as this process sees them, read by `workers` threads, and how many windows they hold.
-pub(crate) fn open(
-    config: &Config,
-    first: u64,
-    world: &World,
-    workers: usize,
-) -> Result<(Option<u64>, Samples), TrainError> {
+/// Where batches come from.
+pub(crate) struct Source {
+    /// Windows in the data, where that is known.
+    pub(crate) windows: Option<u64>,
+    /// Batches of all processes together in which every window has its turn, where that is known.
+    pub(crate) pass: Option<u64>,
+    pub(crate) samples: Samples,
+    /// What of the data is not used as one might expect.
+    pub(crate) notice: Option<String>,
+    /// Tells how reading goes.
+    pub(crate) loader: Option<LoaderWatch>,
+}
+
+/// The configured data from batch `first` on, as this process sees them, read by `workers` threads.
+pub(crate) fn open(config: &Config, first: u64, world: &World, workers: usize) -> Result<Source, TrainError> {
     let data = &config.data;
     let kind = match data.kind {
         DataKind::Clips => SetKind::Clips,
@@ -35,7 +43,7 @@ pub(crate) fn open(
         threads: workers,
     };
     let set = Set::open(kind, &data.path, options)?;
-    let windows = set.report().places as u64;
+    let report = set.report();
     let AugmentationConfig {
         resize,
         reverse_channels,
@@ -71,5 +79,44 @@ pub(crate) fn open(
         crop_choices: data.crop_choices,
         ..LoaderOptions::default()
     };
-    Ok((Some(windows), Box::new(Loader::new(set, options)?)))
+    let loader = Loader::new(set, options)?;
+    Ok(Source {
+        windows: Some(report.places as u64),
+        pass: Some(loader.batches_per_pass()),
+        notice: notice(&report, loader.stats().too_small),
+        loader: Some(loader.watch()),
+        samples: Box::new(loader),
+    })
+}
+
+/// Words about data of which not everything is used, or not in the usual way.
+fn notice(report: &SetReport, too_small: u64) -> Option<String> {
+    let SetReport { usable, unreadable, in_pieces, without_windows, .. } = *report;
+    let parts = [
+        (unreadable as u64, "cannot be read"),
+        (without_windows as u64, "hold no window (too short, stills, repeats or cuts throughout)"),
+        (too_small, "are smaller than the crop"),
+        (in_pieces as u64, "are decoded in pieces, which is slow: raise data.memory"),
+    ];
+    let words: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
+    (!words.is_empty()).then(|| format!("of the data {usable} are usable; {}", words.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_unusual_is_said() {
+        let report = SetReport { usable: 9, places: 70, ..SetReport::default() };
+        assert_eq!(notice(&report, 0), None);
+        let report = SetReport { unreadable: 2, without_windows: 3, ..report };
+        let words = notice(&report, 4).unwrap();
+        assert!(words.starts_with("of the data 9 are usable; 2 cannot be read, 3 hold no window"), "{words}");
+        assert!(words.ends_with("4 are smaller than the crop"), "{words}");
+    }
 }

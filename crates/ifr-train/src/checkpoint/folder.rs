@@ -11,6 +11,8 @@ use crate::TrainError;
 const FOLDER: &str = "checkpoints";
 const PREFIX: &str = "step-";
 const STATE: &str = "state.json";
+/// The end of the name of one that is being replaced; it begins with a dot.
+const OLD: &str = ".old";
 
 /// A training at one step. All vectors are in the order of the graph's parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,12 +62,43 @@ impl Checkpoint {
     }
 }
 
-/// The folder of the checkpoint with the most steps under an output folder, if there is one.
+/// The folder of the checkpoint with the most steps under an output folder, if there is one. One that was being replaced when its
+/// process ended gets its name back first.
 ///
 /// # Errors
 /// [`TrainError::Io`] when the folder cannot be read.
 pub fn newest(output: &Path) -> Result<Option<PathBuf>, TrainError> {
+    restore(&output.join(FOLDER))?;
     Ok(all(output)?.pop().map(|(_, path)| path))
+}
+
+/// The folder of the checkpoint at a step, whether it is there or not.
+pub(crate) fn folder_at(output: &Path, step: u64) -> PathBuf {
+    output.join(FOLDER).join(format!("{PREFIX}{step:07}"))
+}
+
+/// Gives checkpoints their names back that were put aside for others, which then did not come.
+fn restore(folder: &Path) -> Result<(), TrainError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(TrainError::io("read", folder, e)),
+    };
+    for entry in entries {
+        let path = entry.map_err(|e| TrainError::io("read", folder, e))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some(name) = name.strip_prefix('.').and_then(|name| name.strip_suffix(OLD)) else { continue };
+        let target = folder.join(name);
+        if !name.starts_with(PREFIX) || !path.join(STATE).is_file() || target.exists() {
+            continue;
+        }
+        match fs::rename(&path, &target) {
+            // Another process of the training may have been quicker.
+            Err(e) if !target.exists() => return Err(TrainError::io("rename", &path, e)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Every checkpoint with its step, fewest steps first.
@@ -113,9 +146,9 @@ pub(crate) fn save(output: &Path, graph: &Graph, checkpoint: &Checkpoint) -> Res
     written.map_err(|e| TrainError::io("write", &file, e))?;
     sync_folder(&draft)?;
     // One of the same step is put aside first: a folder cannot be renamed onto another.
-    let old = parent.join(format!(".{name}.old"));
-    clear(&old)?;
+    let old = parent.join(format!(".{name}{OLD}"));
     if path.exists() {
+        clear(&old)?;
         fs::rename(&path, &old).map_err(|e| TrainError::io("rename", &path, e))?;
     }
     fs::rename(&draft, &path).map_err(|e| TrainError::io("rename", &draft, e))?;
@@ -160,10 +193,16 @@ mod tests {
                 updates: step - 1,
                 guard: Default::default(),
                 validated: Some(step),
-                best: Some(Best { step: 3, psnr: 0.1 + 0.2 }),
+                best: Some(Best {
+                    step: 3,
+                    psnr: 0.1 + 0.2,
+                    words: [("psnr film".into(), "30 dB".into())].into(),
+                }),
+                sets: Some("[]".to_owned()),
                 seconds: 1.0 / 3.0,
                 validation_seconds: None,
                 windows: Some(5),
+                processes: Some(2),
                 config: "[model]\nnetwork = \"ifrnet-s\"\n".to_owned(),
             },
             weights: vector(1.0),
@@ -195,6 +234,37 @@ mod tests {
         fs::create_dir_all(dir.path().join("checkpoints/.step-0000009.partial")).unwrap();
         fs::create_dir_all(dir.path().join("checkpoints/step-0000010")).unwrap();
         assert!(newest(dir.path()).unwrap().unwrap().ends_with("step-0000005"));
+    }
+
+    #[test]
+    fn one_that_is_being_replaced_outlives_a_crash_at_any_point() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("checkpoints");
+        let real = save(dir.path(), &graph(), &checkpoint(4)).unwrap();
+        assert_eq!(real, folder_at(dir.path(), 4));
+        let (old, draft) = (folder.join(".step-0000004.old"), folder.join(".step-0000004.partial"));
+        let is_found = || {
+            assert_eq!(newest(dir.path()).unwrap().as_ref(), Some(&real));
+            assert_eq!(Checkpoint::read(&real, &graph()).unwrap(), checkpoint(4));
+        };
+        // The new one is half written.
+        fs::create_dir_all(&draft).unwrap();
+        is_found();
+        // The old one is put aside, and the new one has not got its name yet.
+        fs::rename(&real, &old).unwrap();
+        is_found();
+        // The same once more, without anybody having looked for it: whoever replaces it gets it done, too.
+        fs::rename(&real, &old).unwrap();
+        save(dir.path(), &graph(), &checkpoint(4)).unwrap();
+        is_found();
+        assert!(!old.exists() && !draft.exists());
+        // The new one is there, and the old one not gone yet: it stays out of the way.
+        fs::create_dir_all(&old).unwrap();
+        fs::write(old.join(STATE), "of old").unwrap();
+        is_found();
+        save(dir.path(), &graph(), &checkpoint(4)).unwrap();
+        is_found();
+        assert!(!old.exists());
     }
 
     #[test]

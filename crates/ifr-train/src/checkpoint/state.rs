@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::guard::Guard;
@@ -21,12 +23,18 @@ pub struct State {
     pub validated: Option<u64>,
     /// The best validation so far.
     pub best: Option<Best>,
+    /// The sets that was measured on, as JSON.
+    #[serde(default)]
+    pub sets: Option<String>,
     /// Seconds spent in training so far, in all runs.
     pub seconds: f64,
-    /// Seconds that the last validation took.
+    /// Seconds that the last validation took, or had taken when time was up.
     pub validation_seconds: Option<f64>,
     /// How many windows the data hold.
     pub windows: Option<u64>,
+    /// How many processes learn together: a batch of each makes a step.
+    #[serde(default)]
+    pub processes: Option<usize>,
     /// The configuration.
     pub config: String,
 }
@@ -43,4 +51,7 @@ pub struct Best {
     pub step: u64,
     /// Mean PSNR over the sets in dB.
     pub psnr: f64,
+    /// All that was measured, as the weights' metadata say it.
+    #[serde(default)]
+    pub words: BTreeMap<String, String>,
 }

@@ -1,16 +1,16 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::learner::{Learner, Outcome};
-use super::record::Record;
+use super::record::{self, Record, Words};
 use super::{End, Trained, Watch};
-use ifr_net::Graph;
-use ifr_torch::TorchError;
+use ifr_data::{LoaderStats, LoaderWatch};
+use ifr_net::{Graph, Parameters};
 
 use crate::TrainError;
-use crate::budget::Budget;
-use crate::checkpoint::{Best, State, prune, save};
+use crate::budget::{Budget, Room};
+use crate::checkpoint::{Best, Checkpoint, State, folder_at, prune, save};
 use crate::config::Config;
 use crate::event::{Event, StepReport, Validation};
 use crate::feed::{Fed, Feed};
@@ -38,6 +38,12 @@ pub(super) struct Job {
     pub(super) before: f64,
     /// Whether the newest checkpoint is of this very state.
     pub(super) on_disk: bool,
+    /// The step whose validation has to wait for a run with more time.
+    pub(super) postponed: Option<u64>,
+    /// This process, from 0.
+    pub(super) rank: usize,
+    /// What the loader left out is asked here, and what it had left out when that was told last.
+    pub(super) loader: Option<(LoaderWatch, LoaderStats)>,
     pub(super) trained: Trained,
     /// Keeps other runs out of the output folder.
     pub(super) lock: Option<std::fs::File>,
@@ -45,7 +51,9 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn run(mut self, stop: &AtomicBool, watch: &mut Watch<'_>) -> Result<Trained, TrainError> {
+        self.restore_weights(watch)?;
         let end = self.steps(stop, watch);
+        self.tell_left_out(watch);
         // Whatever the reason, what was learnt is kept.
         let kept = self.keep(watch);
         self.trained.end = end?;
@@ -74,17 +82,28 @@ impl Job {
         if stop.load(Ordering::Relaxed) {
             return Ok(Some(End::Stopped));
         }
-        if self.validation_is_due(step, done) {
-            if !self.budget.allows_validation((self.clock)()) {
-                return Ok(Some(End::OutOfTime));
-            }
-            if !self.validate(stop, watch)? {
-                return Ok(Some(End::Stopped));
-            }
-        }
         let every = self.config.output.checkpoint_every;
         if every > 0 && step > 0 && step.is_multiple_of(every) {
             self.keep(watch)?;
+            self.tell_left_out(watch);
+        }
+        if self.validation_is_due(step, done) {
+            match self.budget.room((self.clock)()) {
+                Room::Now => {
+                    if let Some(end) = self.validate(stop, watch)? {
+                        return Ok(Some(end));
+                    }
+                }
+                Room::NextRun => return Ok(Some(End::OutOfTime)),
+                Room::Never => {
+                    self.postponed = Some(step);
+                    watch(&Event::Notice(&format!(
+                        "no validation at step {step}: the last took {:.0} s, which the time budget does not allow; give it more, \
+                         or validate on less (`limit`)",
+                        self.state.validation_seconds.unwrap_or(0.0)
+                    )));
+                }
+            }
         }
         if done {
             return Ok(Some(End::Done));
@@ -95,7 +114,8 @@ impl Job {
     fn step(&mut self, watch: &mut Watch<'_>) -> Result<(), TrainError> {
         let start = (self.clock)();
         let (fed, waited) = self.feed.next()?;
-        let outcome = self.learner.step(&fed).map_err(|e| self.explain(e, &fed))?;
+        let multiple = self.learner.graph().multiple();
+        let outcome = self.learner.step(&fed).map_err(|e| fed.explain(e, multiple))?;
         let took = (self.clock)().saturating_sub(start);
         self.budget.stepped(took);
         self.on_disk = false;
@@ -126,32 +146,42 @@ impl Job {
         Ok(())
     }
 
-    /// Want of memory comes with advice.
-    fn explain(&self, error: TrainError, fed: &Fed) -> TrainError {
-        match error {
-            TrainError::Torch(TorchError::Memory { device, .. }) => {
-                let (width, height) = self.config.data.crop.size();
-                TrainError::Memory {
-                    device,
-                    samples: fed.samples,
-                    width,
-                    height,
-                    multiple: self.learner.graph().multiple(),
-                    smaller: (self.config.data.batch / 2).max(1),
-                }
-            }
-            other => other,
-        }
-    }
-
-    fn diverged(&self, fed: &Fed, outcome: Outcome) -> Result<TrainError, TrainError> {
+    /// The error for a training that broke off. The batches to blame are written, each by its process.
+    fn diverged(&mut self, fed: &Fed, outcome: Outcome) -> Result<TrainError, TrainError> {
         let step = self.learner.step_count();
-        let batch = self.config.output.dir.join(format!("bad-batch-{step}.safetensors"));
-        if self.record.is_some() {
-            super::record::write_batch(&batch, self.learner.graph(), fed)?;
+        let several = self.learner.processes() > 1;
+        // All processes get here at the same step. Without one that is to blame (each sum is finite, but not their mean), any will do.
+        let blamed = self.learner.any(!outcome.own)?;
+        let name = |rank: &str| match several {
+            true => format!("bad-batch-{step}-rank{rank}.safetensors"),
+            false => format!("bad-batch-{step}.safetensors"),
+        };
+        let output = &self.config.output.dir;
+        let mut batch = output.join(name("*"));
+        if !outcome.own || !several || (!blamed && self.rank == 0) {
+            batch = output.join(name(&self.rank.to_string()));
+            record::write_batch(&batch, self.learner.graph(), fed)?;
         }
         let (count, loss, norm) = (self.learner.broken(), outcome.loss(), outcome.norm);
         Ok(TrainError::Diverged { step, count, loss, norm, batch })
+    }
+
+    /// Says how much of the data was left out since that was said last.
+    fn tell_left_out(&mut self, watch: &mut Watch<'_>) {
+        let Some((loader, told)) = &mut self.loader else { return };
+        let now = loader.stats();
+        let parts = [
+            (now.unreadable, told.unreadable, "found unreadable"),
+            (now.too_small, told.too_small, "smaller than the crop"),
+            (now.without_window, told.without_window, "windows across cuts"),
+        ];
+        // Cuts are nothing to talk about by themselves.
+        if parts[..2].iter().any(|(now, told, _)| now > told) {
+            let words: Vec<String> =
+                parts.iter().filter(|p| p.0 > 0).map(|p| format!("{} {}", p.0, p.2)).collect();
+            watch(&Event::Notice(&format!("left out of the data and replaced so far: {}", words.join(", "))));
+            *told = now;
+        }
     }
 
     fn validation_is_due(&self, step: u64, done: bool) -> bool {
@@ -160,17 +190,35 @@ impl Job {
             && step > 0
             && (done || step.is_multiple_of(every))
             && self.state.validated != Some(step)
+            && self.postponed != Some(step)
     }
 
-    /// Measures the averaged weights, and exports them if they are the best so far. False where `stop` came first.
-    fn validate(&mut self, stop: &AtomicBool, watch: &mut Watch<'_>) -> Result<bool, TrainError> {
-        let Some(validator) = &self.validator else { return Ok(true) };
-        let start = Instant::now();
+    /// Measures the averaged weights, and exports them if they are the best so far. Says how the run ends if it does so before all is
+    /// measured.
+    fn validate(&mut self, stop: &AtomicBool, watch: &mut Watch<'_>) -> Result<Option<End>, TrainError> {
+        // What was learnt does not depend on how a validation ends.
+        self.keep(watch)?;
+        let Some(validator) = &self.validator else { return Ok(None) };
+        let (step, start, deadline) = (self.learner.step_count(), (self.clock)(), self.budget.deadline());
         let parameters = self.learner.averaged()?;
-        let Some(sets) = validator.measure(&self.plain, &parameters, stop, watch)? else {
-            return Ok(false);
+        let halt =
+            || stop.load(Ordering::Relaxed) || deadline.is_some_and(|deadline| (self.clock)() >= deadline);
+        let sets = validator.measure(&self.plain, &parameters, &halt, watch)?;
+        let took = (self.clock)().saturating_sub(start);
+        let Some(sets) = sets else {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(Some(End::Stopped));
+            }
+            // The next run knows that it takes longer than that.
+            self.budget.validated(took);
+            self.state.validation_seconds = Some(took.as_secs_f64());
+            self.on_disk = false;
+            let seconds = took.as_secs_f64();
+            watch(&Event::Notice(&format!(
+                "the validation at step {step} was broken off after {seconds:.0} s, for a checkpoint in time"
+            )));
+            return Ok(Some(End::OutOfTime));
         };
-        let (step, took) = (self.learner.step_count(), start.elapsed());
         self.budget.validated(took);
         let mut validation = Validation { step, sets, best: false, took };
         let psnr = validation.psnr();
@@ -179,30 +227,26 @@ impl Job {
         self.state.validated = Some(step);
         self.state.validation_seconds = Some(took.as_secs_f64());
         if validation.best {
-            self.state.best = Some(Best { step, psnr });
+            self.state.best = Some(Best { step, psnr, words: record::score_words(&validation) });
         }
         if let Some(record) = &mut self.record {
             record.validation(&validation)?;
         }
         watch(&Event::Validated(&validation));
-        if let (true, Some(record)) = (validation.best, &self.record) {
-            let path = self.config.output.dir.join("weights.safetensors");
-            record.export(&path, &parameters, &self.config, step, Some(&validation))?;
-            watch(&Event::Exported(&path));
-            self.trained.weights = Some(path);
-            self.keep(watch)?;
+        if validation.best {
+            self.export(&parameters, watch)?;
         }
         self.trained.validation = Some(validation);
-        Ok(true)
+        self.keep(watch)?;
+        Ok(None)
     }
 
-    /// Writes a checkpoint, unless there is one of this very state; without a validation, the weights as well.
+    /// Writes a checkpoint, unless there is one of this very state; for as long as no weights are the best by validation, the weights
+    /// as well.
     fn keep(&mut self, watch: &mut Watch<'_>) -> Result<(), TrainError> {
-        let Some(record) = &mut self.record else { return Ok(()) };
-        if self.on_disk {
+        if self.on_disk || self.record.is_none() {
             return Ok(());
         }
-        let step = self.learner.step_count();
         let start = (self.clock)();
         let output: PathBuf = self.config.output.dir.clone();
         self.state.seconds = self.before + start.as_secs_f64();
@@ -212,14 +256,66 @@ impl Job {
         self.on_disk = true;
         watch(&Event::Saved(&path));
         self.trained.checkpoint = Some(path);
-        if self.validator.is_none() {
-            let path = output.join("weights.safetensors");
-            record.export(&path, &self.learner.averaged()?, &self.config, step, None)?;
-            watch(&Event::Exported(&path));
-            self.trained.weights = Some(path);
+        if self.best().is_none() {
+            self.export(&self.learner.averaged()?, watch)?;
         }
-        record.draw()?;
+        if let Some(record) = &mut self.record {
+            record.draw()?;
+        }
         self.budget.saved((self.clock)().saturating_sub(start));
         Ok(())
+    }
+
+    /// The best by validation, where there is any.
+    fn best(&self) -> Option<&Best> {
+        self.state.best.as_ref().filter(|_| self.validator.is_some())
+    }
+
+    /// What the exported weights have to say: those of the best step or, for as long as there is none, of this one.
+    fn words(&self) -> Result<Words, TrainError> {
+        let (now, processes) = (self.learner.step_count(), self.learner.processes());
+        let (step, updates) = match self.best() {
+            Some(best) if best.step != now => {
+                let state = Checkpoint::state(&folder_at(&self.config.output.dir, best.step))?;
+                (best.step, state.updates)
+            }
+            _ => (now, self.learner.updates()),
+        };
+        let none = Words::new();
+        record::words(&self.config, step, updates, processes, self.best().map_or(&none, |best| &best.words))
+    }
+
+    /// Writes weights for every command to read.
+    fn export(&mut self, parameters: &Parameters, watch: &mut Watch<'_>) -> Result<(), TrainError> {
+        let Some(record) = &self.record else { return Ok(()) };
+        let path = self.config.output.dir.join("weights.safetensors");
+        record.export(&path, parameters, &self.config, &self.words()?)?;
+        watch(&Event::Exported(&path));
+        self.trained.weights = Some(path);
+        Ok(())
+    }
+
+    /// Writes the weights that belong to the checkpoint gone on from if they are not there, as after an end between the two, or if
+    /// the configuration wants them otherwise.
+    fn restore_weights(&mut self, watch: &mut Watch<'_>) -> Result<(), TrainError> {
+        if self.record.is_none() || !self.on_disk {
+            return Ok(());
+        }
+        let output = &self.config.output.dir;
+        let best = self.best().map(|best| best.step).filter(|&step| step != self.learner.step_count());
+        let folder = best.map(|step| folder_at(output, step));
+        // Somebody removed it: what is there is better than nothing.
+        if folder.as_ref().is_some_and(|folder| !folder.is_dir())
+            || record::is_current(&output.join("weights.safetensors"), &self.config, &self.words()?)
+        {
+            return Ok(());
+        }
+        let parameters = match folder {
+            Some(folder) => {
+                self.learner.parameters_of(&Checkpoint::read(&folder, self.learner.graph())?.ema)?
+            }
+            None => self.learner.averaged()?,
+        };
+        self.export(&parameters, watch)
     }
 }

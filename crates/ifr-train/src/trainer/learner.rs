@@ -33,6 +33,8 @@ pub(crate) struct Outcome {
     pub(crate) rate: f64,
     pub(crate) norm: f64,
     pub(crate) verdict: Verdict,
+    /// Whether what this process computed of its own batch is finite.
+    pub(crate) own: bool,
 }
 
 impl Outcome {
@@ -118,6 +120,17 @@ impl Learner {
         })
     }
 
+    /// Weights in the order of the graph's parameters, as a checkpoint holds them.
+    pub(crate) fn parameters_of(&self, values: &[f32]) -> Result<Parameters, TrainError> {
+        let named = |e: TchError| TorchError::new("the checkpoint", Device::Cpu, &e);
+        Ok(self.flat.parameters_of(&Tensor::f_from_slice(values).map_err(named)?)?)
+    }
+
+    /// Updates of the weights: steps made less those skipped.
+    pub(crate) fn updates(&self) -> u64 {
+        self.adam.updates()
+    }
+
     /// The averaged weights.
     pub(crate) fn averaged(&self) -> Result<Parameters, TrainError> {
         Ok(self.flat.parameters_of(self.average.values())?)
@@ -155,21 +168,30 @@ impl Learner {
         let named = |what: &'static str| move |e: TchError| TorchError::new(what, device, &e);
         let mut gradient = gradient(&parts, self.flat.tensor()).map_err(named("the gradient"))?;
         let mut parts = parts.f_detach().map_err(named("the loss"))?;
+        // Whose batch is to blame can only be told before; one process knows without.
+        let own = match self.averager.size() {
+            1 => None,
+            _ => Some(own(&parts, &gradient).map_err(named("the gradient's norm"))?),
+        };
         // From here on all processes have the same numbers, and come to the same verdict.
         self.averager.average(&mut gradient)?;
         self.averager.average(&mut parts)?;
 
-        // The only time that the host waits for the device: four numbers.
+        // The only time that the host waits for the device: a few numbers.
         let numbers = gradient
             .f_norm()
-            .and_then(|norm| Tensor::f_cat(&[parts, norm.f_view([1])?], 0))
+            .and_then(|norm| {
+                let all: Vec<Tensor> = [parts, norm.f_view([1])?].into_iter().chain(own).collect();
+                Tensor::f_cat(&all, 0)
+            })
             .map_err(named("the gradient's norm"))?;
         // Before the host waits for the device, which may be waiting for a process that is gone.
         self.averager.settle()?;
         let numbers = download_values(&numbers)?;
         let [parts @ .., norm] = [0, 1, 2, 3].map(|i| numbers.get(i).map_or(f64::NAN, |&v| f64::from(v)));
         let rate = self.schedule.rate(self.step);
-        let mut outcome = Outcome { parts, rate, norm, verdict: Verdict::Take };
+        let own = numbers.get(4).is_none_or(|value| value.is_finite());
+        let mut outcome = Outcome { parts, rate, norm, verdict: Verdict::Take, own };
         outcome.verdict = self.guard.judge(outcome.loss(), norm, self.spike);
         self.step += 1;
         if outcome.verdict == Verdict::Take {
@@ -185,6 +207,11 @@ impl Learner {
         self.adam.step(self.flat.tensor(), gradient, rate)?;
         self.average.update(self.flat.tensor(), self.adam.updates())
     }
+}
+
+/// One number that is finite if the loss and the gradient are.
+fn own(parts: &Tensor, gradient: &Tensor) -> Result<Tensor, TchError> {
+    parts.f_sum(Kind::Float)?.f_add(&gradient.f_norm()?)?.f_view([1])
 }
 
 /// Of the sum of the parts, for all parameters.

@@ -15,22 +15,23 @@ use super::learner::Learner;
 use super::record::Record;
 use super::shares::shares;
 use super::{End, TrainOptions, Trained, Watch, set_threads};
-use crate::budget::Budget;
+use crate::budget::{self, Budget};
 use crate::checkpoint::{Checkpoint, State, newest};
 use crate::config::Config;
 use crate::event::{Event, Ready};
-use crate::feed::{Feed, Samples};
+use crate::feed::Feed;
 use crate::parallel::{Timeouts, World};
 use crate::validate::Validator;
 use crate::{TrainError, network, source};
+use source::Source;
 
 /// How long a checkpoint is thought to take before one was written.
 const SAVING: Duration = Duration::from_secs(5);
 /// How much longer a network's validation is thought to take than that of the baselines, before there was one.
 const HEAVIER: f64 = 4.0;
 
-/// Windows in the data, where that is known, and the samples from a batch on, for training on that device.
-pub(super) type Open<'a> = dyn FnMut(u64, Device) -> Result<(Option<u64>, Samples), TrainError> + 'a;
+/// The data from a batch on, for training on that device.
+pub(super) type Open<'a> = dyn FnMut(u64, Device) -> Result<Source, TrainError> + 'a;
 
 /// One network twice, with the same parameters.
 pub(super) struct Graphs {
@@ -88,21 +89,35 @@ pub(super) fn job_with(
     let step = checkpoint.as_ref().map_or(0, |c| c.state.step);
     // Before anything that takes long: processes wait for each other only so long.
     let averager = world.connect(device, config.fingerprint(step)?, Timeouts::default())?;
-    let (windows, samples) = open(step, device)?;
-    let steps = steps(config, windows, world)?;
+    let Source { windows, pass, samples, notice, loader } = open(step, device)?;
+    let steps = steps(config, pass)?;
+    if let Some((path, checkpoint)) = resumed.as_ref().zip(checkpoint.as_ref()) {
+        same_processes(config, options, path, &checkpoint.state, (steps, world.size()), watch)?;
+    }
     config.notices(steps).iter().for_each(|words| watch(&Event::Notice(words)));
+    if let Some(notice) = notice {
+        watch(&Event::Notice(&notice));
+    }
 
-    let start = clock();
-    let cache = output.join("baselines.json");
     let validator = match world.is_first() {
-        true => Validator::new(&config.validation, threads, cache, stop, watch)?,
+        true => {
+            let cache = output.join("baselines.json");
+            let half = Budget::half(options.time_budget);
+            let halt = || stop.load(Ordering::Relaxed) || half.is_some_and(|half| clock() >= half);
+            Validator::new(&config.validation, threads, &cache, &clock, &halt, watch)?
+        }
         false => None,
     };
+    let baselines_took = validator.as_ref().and_then(Validator::baselines_took);
     // Of several processes, those that wait for this one find out at the first step.
     if stop.load(Ordering::Relaxed) && world.size() == 1 {
         return Ok(None);
     }
-    let validating = clock().saturating_sub(start).mul_f64(HEAVIER);
+    if validator.is_some() && baselines_took.is_none() && !stop.load(Ordering::Relaxed) {
+        watch(&Event::Notice(
+            "half of the time is up: baselines of the validation that are not measured yet are left to the next run",
+        ));
+    }
 
     // Also those of a checkpoint are loaded into these: only their shapes matter then.
     let init = config.model.init.as_deref().filter(|_| checkpoint.is_none());
@@ -117,11 +132,14 @@ pub(super) fn job_with(
         guard: Default::default(),
         validated: None,
         best: None,
+        sets: validator.as_ref().map(Validator::key).transpose()?,
         seconds: 0.0,
         validation_seconds: None,
         windows,
+        processes: Some(world.size()),
         config: config.to_toml()?,
     };
+    let mut validated = 0;
     if let Some(checkpoint) = &checkpoint {
         learner.resume(checkpoint)?;
         let before = &checkpoint.state;
@@ -133,12 +151,32 @@ pub(super) fn job_with(
                 "the data hold {is} windows, {was} before: batches will be others"
             )));
         }
-        state.validated = before.validated;
-        state.best.clone_from(&before.best);
+        validated = before.validated.unwrap_or(0);
         state.seconds = before.seconds;
-        state.validation_seconds = before.validation_seconds;
+        // What was measured on other sets, or how long that took, says nothing about these.
+        if before.sets.as_ref().zip(state.sets.as_ref()).is_none_or(|(before, now)| before == now) {
+            state.validated = before.validated;
+            state.best.clone_from(&before.best);
+            state.validation_seconds = before.validation_seconds;
+            state.sets = state.sets.or_else(|| before.sets.clone());
+        } else if let Some(best) = &before.best {
+            watch(&Event::Notice(&format!(
+                "validation.sets have changed: the best so far (step {}, {:.3} dB) is of others and does not count any more",
+                best.step, best.psnr
+            )));
+        }
     }
-    let known = state.validation_seconds.map(Duration::from_secs_f64);
+    // A guess by the baselines, until there was one.
+    let validation = match (state.validation_seconds, &resumed) {
+        (Some(seconds), path) => {
+            budget::Validation::Measured(Duration::try_from_secs_f64(seconds).map_err(|_| {
+                let problem = format!("validation_seconds is {seconds}, expected a number from 0");
+                TrainError::checkpoint(path.as_deref().unwrap_or(output), problem)
+            })?)
+        }
+        (None, _) => baselines_took
+            .map_or(budget::Validation::Unknown, |took| budget::Validation::Guess(took.mul_f64(HEAVIER))),
+    };
     let ready = Ready {
         network: graph.name().to_owned(),
         parameters: parameters.count(),
@@ -154,12 +192,16 @@ pub(super) fn job_with(
     Ok(Some(Job {
         feed: Feed::new(samples, graph, device)?,
         record: match world.is_first() {
-            true => Some(Record::new(output, config.train.log_every, step)?),
+            true => Some(Record::new(output, config.train.log_every, step, validated)?),
             false => None,
         },
-        budget: Budget::new(options.time_budget, SAVING, known.unwrap_or(validating)),
+        budget: Budget::new(options.time_budget, clock(), SAVING, validation),
         before: state.seconds,
         on_disk: resumed.is_some(),
+        postponed: None,
+        rank: world.rank(),
+        // What was found by then is in the notice.
+        loader: loader.map(|loader| (loader.clone(), loader.stats())),
         trained: Trained { end: End::Done, step, steps, checkpoint: resumed, validation: None, weights },
         config: config.clone(),
         learner,
@@ -214,15 +256,32 @@ fn resume(
     Ok(Some((path, checkpoint)))
 }
 
-/// How many steps the configuration asks for.
-fn steps(config: &Config, windows: Option<u64>, world: &World) -> Result<u64, TrainError> {
-    match (config.train.steps, config.train.epochs, windows) {
+/// Another number of processes takes other batches: nobody goes on with that unasked.
+fn same_processes(
+    config: &Config,
+    options: &TrainOptions,
+    path: &Path,
+    before: &State,
+    (steps, processes): (u64, usize),
+    watch: &mut Watch<'_>,
+) -> Result<(), TrainError> {
+    let Some(was) = before.processes.filter(|&was| was != processes) else { return Ok(()) };
+    let differences = format!(
+        "processes: {was} before, {processes} now; steps in all: {} before, {steps} now; {} of them are made",
+        before.steps, before.step
+    );
+    if !options.resume {
+        return Err(TrainError::Other { path: config.output.dir.clone(), differences });
+    }
+    watch(&Event::Notice(&format!("going on from {} otherwise ({differences})", path.display())));
+    Ok(())
+}
+
+/// How many steps the configuration asks for; a pass over the data has so many.
+fn steps(config: &Config, pass: Option<u64>) -> Result<u64, TrainError> {
+    match (config.train.steps, config.train.epochs, pass) {
         (Some(steps), ..) => Ok(steps),
-        (None, Some(epochs), Some(windows)) => {
-            let samples = windows as f64 * config.data.crops_per_window as f64;
-            let batch = config.data.batch as f64 * world.size() as f64;
-            Ok((epochs * samples / batch).ceil().max(1.0) as u64)
-        }
+        (None, Some(epochs), Some(pass)) => Ok((epochs * pass as f64).ceil().max(1.0) as u64),
         _ => Err(TrainError::Internal("train.epochs needs data of a known size: set train.steps".to_owned())),
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ifr_net::{Dtype, Graph, Parameters, write_safetensors};
+use ifr_net::{Dtype, Graph, ParameterStore, Parameters, write_safetensors};
 use ifr_torch::download_values;
 
 use crate::TrainError;
@@ -46,12 +46,12 @@ struct Since {
 }
 
 impl Record {
-    /// Goes on after `step`.
-    pub(super) fn new(folder: &Path, every: u64, step: u64) -> Result<Self, TrainError> {
+    /// Goes on after `step`, with the validation of step `validated` the last.
+    pub(super) fn new(folder: &Path, every: u64, step: u64, validated: u64) -> Result<Self, TrainError> {
         Ok(Self {
             folder: folder.to_owned(),
             log: Table::open(&folder.join("log.csv"), LOG, step)?,
-            validation: Table::open(&folder.join("validation.csv"), VALIDATION, step)?,
+            validation: Table::open(&folder.join("validation.csv"), VALIDATION, validated)?,
             every,
             since: Since::default(),
         })
@@ -122,36 +122,67 @@ impl Record {
         path: &Path,
         parameters: &Parameters,
         config: &Config,
-        step: u64,
-        validation: Option<&Validation>,
+        words: &Words,
     ) -> Result<(), TrainError> {
-        let mut words: BTreeMap<String, String> = network::find(&config.model)?.metadata();
-        let mut say = |key: &str, value: String| words.insert(key.to_owned(), value);
-        say("steps", step.to_string());
-        say("batch", config.data.batch.to_string());
-        let (width, height) = config.data.crop.size();
-        say("crop", format!("{width}x{height}"));
-        say("trainer", format!("ifr {}", env!("CARGO_PKG_VERSION")));
-        for (key, value) in [("data", &config.output.data), ("licence", &config.output.licence)] {
-            if let Some(value) = value {
-                say(key, value.clone());
-            }
-        }
-        for scores in validation.iter().flat_map(|v| &v.sets) {
-            let SetScores { set, images, psnr, ssim, ie, flow, .. } = scores;
-            say(
-                &format!("psnr {set}"),
-                format!("{psnr:.3} dB over {images} frames (flow {flow:.3}), SSIM {ssim:.4}, IE {ie:.3}"),
-            );
-        }
-        let dtype = match config.output.dtype {
-            config::Dtype::F16 => Dtype::F16,
-            config::Dtype::F32 => Dtype::F32,
-        };
         let draft = path.with_extension("partial");
-        parameters.save(&draft, dtype, &words)?;
+        parameters.save(&draft, dtype(config), words)?;
         fs::rename(&draft, path).map_err(|e| TrainError::io("rename", &draft, e))?;
         sync_folder(&self.folder)
+    }
+}
+
+/// What weights say of themselves.
+pub(super) type Words = BTreeMap<String, String>;
+
+/// Of weights after so many steps, of which so many were taken, each with a batch of each process; `scores` are those of
+/// [`score_words`].
+pub(super) fn words(
+    config: &Config,
+    step: u64,
+    updates: u64,
+    processes: usize,
+    scores: &Words,
+) -> Result<Words, TrainError> {
+    let mut words = network::find(&config.model)?.metadata();
+    let mut say = |key: &str, value: String| words.insert(key.to_owned(), value);
+    say("steps", updates.to_string());
+    if step > updates {
+        say("steps left out", (step - updates).to_string());
+    }
+    say("batch", (config.data.batch * processes).to_string());
+    let (width, height) = config.data.crop.size();
+    say("crop", format!("{width}x{height}"));
+    say("trainer", format!("ifr {}", env!("CARGO_PKG_VERSION")));
+    for (key, value) in [("data", &config.output.data), ("licence", &config.output.licence)] {
+        if let Some(value) = value {
+            say(key, value.clone());
+        }
+    }
+    words.extend(scores.clone());
+    Ok(words)
+}
+
+/// What is said of each set.
+pub(super) fn score_words(validation: &Validation) -> Words {
+    let word = |scores: &SetScores| {
+        let SetScores { set, images, psnr, ssim, ie, flow, .. } = scores;
+        let value = format!("{psnr:.3} dB over {images} frames (flow {flow:.3}), SSIM {ssim:.4}, IE {ie:.3}");
+        (format!("psnr {set}"), value)
+    };
+    validation.sets.iter().map(word).collect()
+}
+
+/// Whether a file holds weights of the configured type with these words.
+pub(super) fn is_current(path: &Path, config: &Config, words: &Words) -> bool {
+    ParameterStore::open(path).is_ok_and(|store| {
+        store.metadata() == words && store.entries().iter().all(|entry| entry.dtype == dtype(config))
+    })
+}
+
+fn dtype(config: &Config) -> Dtype {
+    match config.output.dtype {
+        config::Dtype::F16 => Dtype::F16,
+        config::Dtype::F32 => Dtype::F32,
     }
 }
 
@@ -169,5 +200,7 @@ pub(super) fn write_batch(path: &Path, graph: &Graph, fed: &Fed) -> Result<(), T
         fed.origins.iter().map(|o| format!("{} {}..{}", o.name, o.first, o.second)).collect::<Vec<_>>();
     let words = [("origins".to_owned(), origins.join(", "))].into();
     let tensors = tensors.iter().map(|(name, shape, values)| (*name, shape.as_slice(), values.as_slice()));
-    Ok(write_safetensors(path, Dtype::F32, tensors, &words)?)
+    let draft = path.with_extension("partial");
+    write_safetensors(&draft, Dtype::F32, tensors, &words)?;
+    fs::rename(&draft, path).map_err(|e| TrainError::io("rename", &draft, e))
 }

@@ -47,7 +47,7 @@ fn want_of_memory_names_batch_and_crop_and_suggests() {
         width: 512,
         height: 384,
         multiple: 16,
-        smaller: 32,
+        smaller: Some(32),
     };
     let words = error.to_string();
     for part in ["CUDA device 0", "64 samples of 512x384", "--batch 32", "smaller --crop (a multiple of 16)"]

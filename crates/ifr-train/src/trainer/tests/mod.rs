@@ -22,7 +22,8 @@ use crate::checkpoint::{Checkpoint, newest};
 use crate::config::Config;
 use crate::event::{Event, StepReport};
 use crate::parallel::World;
-use crate::{TrainError, feed};
+use crate::TrainError;
+use crate::source::Source;
 
 const SIDE: usize = 32;
 
@@ -118,8 +119,9 @@ impl<'a> Run<'a> {
             _ => {}
         };
         let batches = self.batches;
-        let mut open = |first: u64, _: tch::Device| -> Result<(Option<u64>, feed::Samples), TrainError> {
-            Ok((Some(100), Box::new((first..).map(batches))))
+        let mut open = |first: u64, _: tch::Device| -> Result<Source, TrainError> {
+            let samples = Box::new((first..).map(batches));
+            Ok(Source { windows: Some(100), pass: Some(100), samples, notice: None, loader: None })
         };
         let graphs = graphs(self.inner);
         let (options, world) = (&self.options, &self.world);
