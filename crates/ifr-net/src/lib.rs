@@ -112,6 +112,7 @@ pub mod conformance;
 mod cost;
 mod graph;
 mod ifrnet;
+mod ifrplus;
 mod network;
 mod parameters;
 mod prior;
@@ -121,11 +122,12 @@ mod tensor;
 
 pub use cost::{Cost, StageCost};
 pub use graph::{
-    Activation, Alignment, Binary, Builder, Conv, ConvSpec, Extent, Graph, GraphError, Node, Op, ParamId,
-    ParamInfo, Phase, Ratio, Source, StageId, TensorId, TensorInfo, View, Window,
+    Activation, Alignment, Binary, Builder, Conv, ConvSpec, DeformConv, Extent, Graph, GraphError, Node,
+    Norm, Op, ParamId, ParamInfo, Phase, Ratio, Source, StageId, TensorId, TensorInfo, View, Window,
 };
 pub use ifrnet::IfrNet;
-pub use network::{Network, RecogniseError, recognise};
+pub use ifrplus::IfrPlus;
+pub use network::{Network, RecogniseError, Scales, Timesteps, recognise};
 pub use parameters::{Mismatch, ParameterError, Parameters};
 pub use prior::{Prior, UnknownPrior};
 pub use store::{Dtype, Entry, ParameterStore, StoreError, write_safetensors};
