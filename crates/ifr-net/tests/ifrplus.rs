@@ -1,5 +1,7 @@
 //! IFR+ as a graph: its parameters are exactly the reference's.
 
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
 use std::collections::BTreeMap;
 
 use ifr_net::{Cost, Graph, GraphError, IfrNet, IfrPlus, Network, Phase, Ratio, Scales, Timesteps};

@@ -192,7 +192,7 @@ impl<'a> Walk<'a> {
         let x = self.see(norm.input, self.wide)?;
         let (weight, bias) = self.norm_parameters(norm)?;
         let plane = [1, norm.input.channels as i64, 1, 1];
-        let norms = x.f_linalg_vector_norm(2.0, [2_i64, 3].as_slice(), true, None::<Kind>)?;
+        let norms = x.f_norm_scalaropt_dim(2.0, [2_i64, 3].as_slice(), true)?;
         let mean = norms.f_mean_dim([1_i64].as_slice(), true, None::<Kind>)?;
         let relative = norms.f_div(&mean.f_add_scalar(f64::from(norm.epsilon))?)?;
         let gain = relative.f_mul(&weight.f_view(plane)?)?.f_add_scalar(1.0)?;

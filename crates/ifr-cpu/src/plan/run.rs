@@ -198,9 +198,9 @@ unsafe fn deform_row(step: &Step, y: usize, level: Level, memory: Memory) {
                 let place = [y as isize + place[0], x as isize + place[1]];
                 let offset = [row(offsets[2 * i]), row(offsets[2 * i + 1])];
                 deform::locate(level, &mut samples, place, offset, flow, row(mask));
-                for input in group * run..(group + 1) * run {
-                    let plane = memory.read(inputs[input] - layout.front(), layout.plane());
-                    let output = step.outputs[input * squared + tap];
+                for (i, &input) in inputs.iter().enumerate().skip(group * run).take(run) {
+                    let plane = memory.read(input - layout.front(), layout.plane());
+                    let output = step.outputs[i * squared + tap];
                     deform::sample(level, &samples, plane, memory.write(output + at + x, n));
                 }
             }

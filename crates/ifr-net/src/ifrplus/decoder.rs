@@ -24,7 +24,7 @@ impl IfrPlus {
     ) -> Result<Decoded, GraphError> {
         b.stage("decoder4");
         let inputs = vec![features[0][3].into(), features[1][3].into(), Source::Plane(t)];
-        let mut out = self.decoder(b, 4, 2, inputs, 4 + self.decoder[2]);
+        let mut out = self.decode(b, 4, 2, inputs, 4 + self.decoder[2]);
         let mut flows = [out.range(0, 2), out.range(2, 2)];
         // Nothing reads these: they are the names by which a loss finds the coarsest flows.
         for (side, &flow) in flows.iter().enumerate() {
@@ -34,7 +34,7 @@ impl IfrPlus {
         for level in [3, 2] {
             b.stage(&format!("decoder{level}"));
             let inputs = below(middle, flows, features, level);
-            out = self.decoder(b, level, 3, inputs, 10 + self.decoder[level - 2]);
+            out = self.decode(b, level, 3, inputs, 10 + self.decoder[level - 2]);
             let extent = Extent::Map(scale.times(1, 1 << (level - 1))?);
             flows = [0, 1].map(|side| {
                 let name = format!("flow{side}_{level}");
@@ -47,7 +47,7 @@ impl IfrPlus {
         }
         b.stage("decoder1");
         let inputs = below(middle, flows, features, 1);
-        out = self.decoder(b, 1, 3, inputs, (2 + 2 + 3 + 3 + 1 + 3) * FLOWS);
+        out = self.decode(b, 1, 3, inputs, (2 + 2 + 3 + 3 + 1 + 3) * FLOWS);
         let flows = [0, 1].map(|side| {
             let name = format!("flow{side}_1");
             let up = b.resize(&format!("{name}.up"), flows[side], Extent::Map(scale), 2.0, None);
@@ -65,7 +65,7 @@ impl IfrPlus {
     }
 
     /// A convolution, the residual block and the transposed convolution that doubles the size, on `times` the level's width.
-    fn decoder(
+    fn decode(
         &self,
         b: &mut Builder,
         level: usize,

@@ -44,7 +44,8 @@ pub(super) fn samples(input: &Tensor, by: &Steering) -> Tensor {
 /// The plane at (x, y): bilinear, zero outside.
 fn inside(plane: &[f32], (h, w): (usize, usize), x: f32, y: f32) -> f32 {
     // Farther out, and where a coordinate is no number, all four pixels are outside.
-    if !(x > -1.0 && y > -1.0 && x < w as f32 && y < h as f32) {
+    let near = x > -1.0 && y > -1.0 && x < w as f32 && y < h as f32;
+    if !near {
         return 0.0;
     }
     let (x0, y0) = (x.floor(), y.floor());

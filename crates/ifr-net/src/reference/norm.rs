@@ -60,9 +60,9 @@ pub(super) fn gelu(x: f32) -> f32 {
 
 /// The error function by its series 2/√π · exp(−x²) · Σ 2ⁿ x²ⁿ⁺¹ / (1 · 3 · … · (2n + 1)), whose terms are all of one sign.
 fn erf(x: f64) -> f64 {
-    if !(x.abs() < 6.0) {
-        // 1 − erf(6) is below the precision of f64; NaN stays.
-        return if x.is_nan() { x } else { x.signum() };
+    // 1 − erf(6) is below the precision of f64; a NaN is its own sign.
+    if x.is_nan() || x.abs() >= 6.0 {
+        return x.signum();
     }
     let (mut term, mut sum, mut n) = (x, x, 0.0);
     while term.abs() > sum.abs() * 1e-17 {
