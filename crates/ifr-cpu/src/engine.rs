@@ -7,12 +7,11 @@ use ifr_net::{Graph, InputError, Parameters, Phase, RunSize, Tensor};
 use rayon::ThreadPool;
 
 use crate::error::CpuError;
-use crate::kernels::arithmetic::Act;
 use crate::level::Level;
 use crate::memory::Buffer;
 use crate::plan::kernel::Kernel;
 use crate::plan::run::{download, run_step, upload};
-use crate::plan::{Plan, acts};
+use crate::plan::{Constants, Plan, constants};
 use crate::profile::Profile;
 
 /// How an [`Engine`] works. Its output depends on the level alone, and on that in the last bits only.
@@ -56,7 +55,7 @@ impl Default for EngineOptions {
 pub struct Engine {
     graph: Graph,
     kernels: Vec<Option<Arc<Kernel>>>,
-    acts: Vec<Vec<Act>>,
+    constants: Vec<Constants>,
     options: EngineOptions,
     plan: Option<Plan>,
     buffer: Buffer,
@@ -90,7 +89,7 @@ impl Engine {
         Ok(Self {
             graph: graph.clone(),
             kernels: Kernel::of_graph(graph, parameters, options.level),
-            acts: acts(graph, parameters),
+            constants: constants(graph, parameters),
             options,
             plan: None,
             buffer: Buffer::default(),
@@ -114,7 +113,7 @@ impl Engine {
         if self.plan.as_ref().is_some_and(|p| p.size == (width, height)) {
             return Ok(());
         }
-        let plan = Plan::new(&self.graph, &self.kernels, &self.acts, width, height)?;
+        let plan = Plan::new(&self.graph, &self.kernels, &self.constants, width, height)?;
         self.plan = None;
         self.done = None;
         if plan.len > self.buffer.len() {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
 
 use ifr_cpu::{Engine, EngineOptions, Level};
-use ifr_net::{IfrNet, ParameterStore, Parameters, Tensor};
+use ifr_net::{IfrNet, IfrPlus, ParameterStore, Parameters, Tensor};
 
 const DECODERS: [&str; 4] = ["decoder4", "decoder3", "decoder2", "decoder1"];
 
@@ -67,4 +67,35 @@ fn base() {
 #[test]
 fn large() {
     check(IfrNet::L);
+}
+
+/// IFR+, whose golden vectors lie beside the checkout.
+#[test]
+fn plus() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden/ifr_plus_128x256.safetensors");
+    if !std::path::Path::new(file).exists() {
+        println!("skipped: there is no {file}");
+        return;
+    }
+    let store = ParameterStore::open(file).unwrap();
+    let image = |name: &str| {
+        let data = store.bytes(name).unwrap().iter().map(|&v| f32::from(v) / 255.0).collect();
+        Tensor::new([1, 3, 128, 256], data).unwrap()
+    };
+    const NAMES: [&str; 6] =
+        ["pred_unclamped", "merged_normalised", "flow0_1", "flow1_2", "flow0_3", "flow1_4"];
+    for (flow, refine) in [("1.0", "1.0"), ("0.25", "1.0"), ("0.125", "0.5")] {
+        let graph = IfrPlus::PUBLISHED.graph(flow.parse().unwrap(), refine.parse().unwrap()).unwrap();
+        let graph = graph.with_outputs(&NAMES).unwrap();
+        let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), EngineOptions::default()).unwrap();
+        let found = engine.run_tensors(&[image("img0"), image("img1"), Tensor::point(&[0.5])]).unwrap();
+        for (name, found) in NAMES.iter().zip(&found) {
+            let Ok(expected) = store.read(&format!("flow{flow}.refine{refine}.{name}")) else { continue };
+            let error = worst(found.data(), &expected);
+            let size = expected.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
+            let size = if name.starts_with("flow") { size } else { 1.0 };
+            println!("flows at {flow}, refiner at {refine}: {name} {:.2e}", error / size);
+            assert!(error < 1e-3 * size, "{flow}, {refine}: {name} is off by {error}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::graph::{Graph, GraphError, Op, Phase, TensorInfo};
+use crate::graph::{DeformConv, Graph, GraphError, Op, Phase, TensorInfo};
 
 /// What one stage of a network costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,9 @@ pub struct StageCost {
 /// What a network costs at a given size, counted by walking its graph. [`Display`](fmt::Display) makes a table.
 ///
 /// Multiply-accumulates are those of convolutions, transposed or not, with zero padding counted as if it were data and
-/// concatenated planes as channels, as papers count them; warps, resizes and activations are not in it.
+/// concatenated planes as channels, as papers count them; a deformable convolution counts as an ordinary one (its samples as
+/// data), and the convolution that makes its offsets as what it is. Warps, resizes, normalisations and activations are not in
+/// it.
 ///
 /// ```
 /// use ifr_net::{Cost, IfrNet, Ratio};
@@ -135,7 +137,9 @@ fn macs(graph: &Graph, op: &Op, output: &TensorInfo, width: usize, height: usize
     let taps = |c: &crate::graph::Conv| (c.window.kernel * c.window.kernel) as u64;
     let inputs = |c: &crate::graph::Conv| c.inputs.iter().map(|s| s.channels()).sum::<usize>() / c.groups;
     match op {
-        Op::Conv(c) => pixels(output, width, height) * output.channels as u64 * inputs(c) as u64 * taps(c),
+        Op::Conv(c) | Op::DeformConv(DeformConv { conv: c, .. }) => {
+            pixels(output, width, height) * output.channels as u64 * inputs(c) as u64 * taps(c)
+        }
         // Every input pixel meets the whole kernel; the output has stride² times as many.
         Op::ConvTranspose(c) => {
             let weights = graph.param(c.weight).len() as u64;
@@ -145,6 +149,11 @@ fn macs(graph: &Graph, op: &Op, output: &TensorInfo, width: usize, height: usize
         | Op::Resize { .. }
         | Op::Binary { .. }
         | Op::Activate { .. }
+        | Op::Affine { .. }
+        | Op::Sum { .. }
+        | Op::LayerNorm(_)
+        | Op::ResponseNorm(_)
+        | Op::ChannelMean { .. }
         | Op::Mean { .. }
         | Op::Blend { .. } => 0,
     }

@@ -1,4 +1,4 @@
-//! The networks of ifr as graphs: IFRNet S, B and L, alone or on a prior, their parameters, and what they cost.
+//! The networks of ifr as graphs: IFRNet S, B and L, alone or on a prior, and IFR+; their parameters, and what they cost.
 //!
 //! A network is described once, by code that records a [`Graph`] through a [`Builder`]: operations ([`Op`]), the
 //! tensors between them, and parameters under the names of the reference checkpoints. Everything else reads that
@@ -79,6 +79,27 @@
 //!                  pred = clamp(g · prior.frame + (1 − g) · merged + residual),     g = sigmoid(gate logit)
 //! ```
 //!
+//! # IFR+
+//!
+//! [`IfrPlus`] goes the same way with more at every step, and ends with a second network that corrects the first:
+//!
+//! ```text
+//!     img0, img1   normalised by constants: each by itself
+//!                     ▼
+//!     encoder      ConvNeXt-V2: depthwise 7×7, layer norm, 1×1 with GELU, response norm, 1×1; then widths by 1×1
+//!     1/16 … 1     decoders 4 to 1: as IFRNet's, but the residual block's second and fourth convolution are deformable,
+//!                     │      and channels are weighted (squeeze and excitation)
+//!                     ▼     flow = residual + (1 − m) · warp(u, inter-flow) + m · u,     u = 2 · resize(flow before, ×2)
+//!     1            fusion: five flow pairs make five candidates; their mean plus two 7×7 convolutions of all  ► merged
+//!                     ▼
+//!     1, 1/2, 1/4  refiner: a second encoder's features of img0, img1 and merged; those of the images aligned by deformable
+//!                     │      convolutions whose offsets start from the flow; a grid of 3 rows and 6 columns
+//!                     ▼
+//!     1            pred = clamp(denormalised(merged + what the refiner adds))
+//! ```
+//!
+//! Flows and refiner have scales of their own ([`Scales`]); it makes the middle between two frames alone ([`Timesteps`]).
+//!
 //! # How a convolution travels
 //!
 //! The first convolution of decoder 3, from the paper to a kernel:
@@ -112,6 +133,7 @@ pub mod conformance;
 mod cost;
 mod graph;
 mod ifrnet;
+mod ifrplus;
 mod network;
 mod parameters;
 mod prior;
@@ -121,11 +143,12 @@ mod tensor;
 
 pub use cost::{Cost, StageCost};
 pub use graph::{
-    Activation, Alignment, Binary, Builder, Conv, ConvSpec, Extent, Graph, GraphError, Node, Op, ParamId,
-    ParamInfo, Phase, Ratio, Source, StageId, TensorId, TensorInfo, View, Window,
+    Activation, Alignment, Binary, Builder, Conv, ConvSpec, DeformConv, Extent, Graph, GraphError, Node,
+    Norm, Op, ParamId, ParamInfo, Phase, Ratio, Source, StageId, TensorId, TensorInfo, View, Window,
 };
 pub use ifrnet::IfrNet;
-pub use network::{Network, RecogniseError, recognise};
+pub use ifrplus::IfrPlus;
+pub use network::{Network, RecogniseError, Scales, Timesteps, recognise};
 pub use parameters::{Mismatch, ParameterError, Parameters};
 pub use prior::{Prior, UnknownPrior};
 pub use store::{Dtype, Entry, ParameterStore, StoreError, write_safetensors};

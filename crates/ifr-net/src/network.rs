@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::graph::{Graph, GraphError, Ratio};
 use crate::ifrnet::IfrNet;
+use crate::ifrplus::IfrPlus;
 use crate::parameters::Mismatch;
 use crate::prior::Prior;
 use crate::store::{ParameterStore, printable};
@@ -15,18 +16,44 @@ use crate::store::{ParameterStore, printable};
 pub enum Network {
     /// A member of the IFRNet family.
     IfrNet(IfrNet),
+    /// IFR+, or a network of its kind.
+    IfrPlus(IfrPlus),
+}
+
+/// The instants between two frames that a network can make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Timesteps {
+    /// Any t between 0 and 1.
+    Any,
+    /// The middle alone: t is 0.5.
+    Midpoint,
+}
+
+/// At what scales a network works; see [`IfrNet::graph`] and [`IfrPlus::graph`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Scales {
+    /// The scale at which flows are found.
+    pub flow: Ratio,
+    /// The scale of the refiner; 1 for networks that have none.
+    pub refine: Ratio,
+}
+
+impl Scales {
+    /// Everything at full size.
+    pub const FULL: Self = Self { flow: Ratio::ONE, refine: Ratio::ONE };
 }
 
 impl Network {
     /// Every network known.
     pub fn all() -> impl Iterator<Item = Self> {
-        IfrNet::ALL.into_iter().map(Self::IfrNet)
+        IfrNet::ALL.into_iter().map(Self::IfrNet).chain([Self::IfrPlus(IfrPlus::PUBLISHED)])
     }
 
     /// Its name, e.g. `ifrnet-s` or `ifrnet-s+flow`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::IfrNet(net) => net.name,
+            Self::IfrPlus(net) => net.name,
         }
     }
 
@@ -34,6 +61,7 @@ impl Network {
     pub fn prior(&self) -> Option<Prior> {
         match self {
             Self::IfrNet(net) => net.prior,
+            Self::IfrPlus(_) => None,
         }
     }
 
@@ -45,23 +73,68 @@ impl Network {
         std::iter::once(name).chain(prior).collect()
     }
 
-    /// Its graph; see [`IfrNet::graph`].
+    /// The instants it can make. Weights may know fewer: IFRNet's, when they were trained on middles alone.
+    pub fn timesteps(&self) -> Timesteps {
+        match self {
+            Self::IfrNet(_) => Timesteps::Any,
+            Self::IfrPlus(_) => Timesteps::Midpoint,
+        }
+    }
+
+    /// The scales at which it is best run on frames of that size, as published: IFRNet at full size; IFR+ by the shorter
+    /// side, up to 640 at full size, up to 1200 with flows at a quarter, above that with flows at an eighth and the refiner at
+    /// half.
+    pub fn scales_for(&self, width: usize, height: usize) -> Scales {
+        const QUARTER: Ratio = Ratio::ONE.halved().halved();
+        match (self, width.min(height)) {
+            (Self::IfrNet(_), _) | (Self::IfrPlus(_), 0..=640) => Scales::FULL,
+            (Self::IfrPlus(_), 641..=1200) => Scales { flow: QUARTER, refine: Ratio::ONE },
+            (Self::IfrPlus(_), _) => Scales { flow: QUARTER.halved(), refine: Ratio::ONE.halved() },
+        }
+    }
+
+    /// Its graph, with flows at `scale` and a refiner, where it has one, at full size; see [`Network::graph_at`].
     ///
     /// # Errors
     /// [`GraphError::Scale`] when the network cannot work at that scale.
     pub fn graph(&self, scale: Ratio) -> Result<Graph, GraphError> {
+        self.graph_at(Scales { flow: scale, refine: Ratio::ONE })
+    }
+
+    /// Its graph at these scales; see [`IfrNet::graph`] and [`IfrPlus::graph`].
+    ///
+    /// # Errors
+    /// [`GraphError::Scale`] when the network cannot work at one of them, [`GraphError::Refiner`] when it has no refiner to
+    /// work at a scale of its own.
+    pub fn graph_at(&self, scales: Scales) -> Result<Graph, GraphError> {
         match self {
-            Self::IfrNet(net) => net.graph(scale),
+            Self::IfrNet(net) if scales.refine == Ratio::ONE => net.graph(scales.flow),
+            Self::IfrNet(net) => {
+                Err(GraphError::Refiner { network: net.name.to_owned(), scale: scales.refine })
+            }
+            Self::IfrPlus(net) => net.graph(scales.flow, scales.refine),
         }
     }
 
-    /// Its graph with what training reads besides; see [`IfrNet::training_graph`].
+    /// Its graph with what training reads besides; see [`IfrNet::training_graph`]. That of IFR+ is its graph at full size
+    /// with other outputs: `pred_unclamped`, then `flow0_1`, `flow1_1` … `flow0_4`, `flow1_4`.
     ///
     /// # Errors
     /// None for the networks of [`Network::all`].
     pub fn training_graph(&self) -> Result<Graph, GraphError> {
         match self {
             Self::IfrNet(net) => net.training_graph(),
+            Self::IfrPlus(net) => net.graph(Ratio::ONE, Ratio::ONE)?.with_outputs(&[
+                "pred_unclamped",
+                "flow0_1",
+                "flow1_1",
+                "flow0_2",
+                "flow1_2",
+                "flow0_3",
+                "flow1_3",
+                "flow0_4",
+                "flow1_4",
+            ]),
         }
     }
 }

@@ -70,6 +70,52 @@ fn each_mistake_has_its_message() {
         mistake(|_, [x, _, _]| x),
         mistake(|b, [x, _, _]| b.conv("out", "layer", vec![x.into()], three(0))),
     ];
+    let more = [
+        mistake(|b, [x, _, t]| out(b, vec![t.into()]).range(0, x.channels)),
+        mistake(|b, [x, _, _]| {
+            let activation = b.prelu("slopes", 2);
+            b.activate("out", x, activation)
+        }),
+        mistake(|b, [x, _, _]| b.deform_conv("out", "layer", vec![x.into()], [x, x], None, three(4))),
+        mistake(|b, [x, y, _]| {
+            let one = ConvSpec::new(4, Window::ONE);
+            b.deform_conv("out", "layer", vec![x.into()], [x.range(0, 2), y.range(0, 1)], None, one)
+        }),
+        mistake(|b, [x, _, _]| {
+            let one = ConvSpec::new(4, Window::ONE);
+            b.deform_conv("out", "layer", vec![x.into()], [x.range(0, 2), x.range(0, 1)], Some(x), one)
+        }),
+        mistake(|b, [x, _, _]| {
+            let one = ConvSpec::new(4, Window::ONE);
+            b.deform_conv("out", "layer", vec![x.range(0, 3).into()], [x, x.range(0, 2)], None, one)
+        }),
+        mistake(|b, [x, _, _]| {
+            let halve = ConvSpec::new(4, Window::HALVE);
+            b.deform_conv("out", "layer", vec![x.into()], [x.range(0, 2), x.range(0, 1)], None, halve)
+        }),
+        mistake(|b, [x, _, _]| b.affine("out", x, &[1.0; 4], &[0.0; 3], Activation::None)),
+        mistake(|b, [x, y, _]| b.sum("out", vec![x, y], 0.5)),
+        mistake(|b, [x, _, _]| b.sum("out", vec![x, x.range(1, 2)], 0.5)),
+        mistake(|b, _| b.sum("out", vec![], 0.5)),
+        mistake(|b, [x, _, _]| b.layer_norm("out", "norm", x.range(3, 2), 1e-6)),
+    ];
+    let messages = [
+        "out: a convolution takes maps",
+        "out: a bias or slope that is not one value for each output channel",
+        "out: 4 offsets and 4 masks for a window of 9 taps",
+        "out: its inputs differ in extent",
+        "out: a flow has 2 channels",
+        "out: 3 channels in 2 deformable groups",
+        "out: a deformable convolution has a window that keeps the size",
+        "out: a gain or offset that is not one value for each channel",
+        "out: its inputs differ in extent",
+        "out: an operand of 2 channels for a result of 4",
+        "out: it has no map among its inputs",
+        "out: reads channels that are not there",
+    ];
+    for (found, expected) in more.iter().zip(messages) {
+        assert!(found.starts_with(expected), "found '{found}', expected '{expected}'");
+    }
     let expected = [
         "out: its inputs differ in extent",
         "out: reads channels that are not there",

@@ -25,8 +25,13 @@ fn every_operation_is_covered() {
     for node in cases.iter().flat_map(|case| case.graph.nodes()) {
         *kinds.entry(node.op.kind()).or_insert(0) += 1;
     }
-    for kind in ["conv", "conv-transpose", "warp", "resize", "add", "sub", "mul", "activate", "mean", "blend"]
-    {
+    let all = [
+        ["conv", "conv-transpose", "deform-conv", "warp"],
+        ["resize", "add", "sub", "mul"],
+        ["activate", "affine", "sum", "blend"],
+        ["layer-norm", "response-norm", "channel-mean", "mean"],
+    ];
+    for kind in all.into_iter().flatten() {
         assert!(kinds.get(kind).is_some_and(|&count| count >= 4), "{kind}: {kinds:?}");
     }
     let names: BTreeSet<_> = cases.iter().map(|case| &case.name).collect();

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ifr_net::{
-    Dtype, IfrNet, Network, ParameterError, ParameterStore, Parameters, Ratio, StoreError, recognise,
-    write_safetensors,
+    Dtype, IfrNet, IfrPlus, Network, ParameterError, ParameterStore, Parameters, Ratio, StoreError,
+    recognise, write_safetensors,
 };
 
 fn file(header: &str, data: &[u8]) -> Vec<u8> {
@@ -24,14 +24,15 @@ fn refused(header: &str, data: usize) -> String {
 fn saved_networks_are_recognised_and_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let words = BTreeMap::from([("midpoint_only".to_owned(), "true".to_owned())]);
-    for net in [IfrNet::S, IfrNet::B] {
+    for net in [Network::IfrNet(IfrNet::S), Network::IfrNet(IfrNet::B), Network::IfrPlus(IfrPlus::PUBLISHED)]
+    {
         let graph = net.graph(Ratio::ONE).unwrap();
         let params = Parameters::by_rule(&graph);
         for (dtype, relative) in [(Dtype::F32, 0.0), (Dtype::F16, 1e-3), (Dtype::Bf16, 8e-3)] {
             let path = dir.path().join(format!("{net}-{}.safetensors", dtype.name()));
             params.save(&path, dtype, &words).unwrap();
             let store = ParameterStore::open(&path).unwrap();
-            assert_eq!(recognise(&store).unwrap(), Network::IfrNet(net));
+            assert_eq!(recognise(&store).unwrap(), net);
             assert_eq!(store.metadata(), &words);
             let back = Parameters::read(&graph, &store).unwrap();
             assert!(back.fit(&graph));
@@ -103,7 +104,7 @@ fn differences_are_listed() {
         assert!(message.contains(part), "{part} in {message}");
     }
     let message = recognise(&store).unwrap_err().to_string();
-    assert!(message.contains("none of the known networks (ifrnet-s, ifrnet-b, ifrnet-l, ifrnet-s+flow, ifrnet-b+flow, ifrnet-l+flow)"), "{message}");
+    assert!(message.contains("none of the known networks (ifrnet-s, ifrnet-b, ifrnet-l, ifrnet-s+flow, ifrnet-b+flow, ifrnet-l+flow, ifr-plus)"), "{message}");
     assert!(message.contains("closest: "), "{message}");
     assert!(message.len() < 2000);
 }

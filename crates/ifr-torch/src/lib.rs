@@ -23,7 +23,8 @@
 //! ```
 //!
 //! Operations are libtorch's own, matched to the definitions of [`ifr_net::Op`]: a warp is `grid_sample` (bilinear, border,
-//! `align_corners`), lists of sources are concatenated, a plane is expanded. Results differ from the scalar reference by rounding
+//! `align_corners`), lists of sources are concatenated, a plane is expanded, a deformable convolution is `grid_sample` with zeros
+//! outside and a convolution 1×1 of what that brings. Results differ from the scalar reference by rounding
 //! only; [`Torch`] puts that to the [`ifr_net::conformance`] suite.
 //!
 //! No call of libtorch that could fail is left to panic: what it reports comes back as a [`TorchError`], and a device without

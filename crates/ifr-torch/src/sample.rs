@@ -1,12 +1,13 @@
-//! Bilinear sampling: warp and resize.
+//! Bilinear sampling: warp, resize, and what deformable convolutions read.
 
 use std::collections::HashMap;
 
 use ifr_net::Alignment;
 use tch::{Device, Kind, TchError, Tensor};
 
-/// `grid_sampler`'s numbers for bilinear sampling and for coordinates clamped to the border.
+/// `grid_sampler`'s numbers for bilinear sampling, for zeros outside and for coordinates clamped to the border.
 const BILINEAR: i64 = 0;
+const ZEROS: i64 = 0;
 const BORDER: i64 = 1;
 
 /// Backward warps, with what they share: for each size the coordinates of its pixels, made once.
@@ -77,6 +78,51 @@ pub(crate) fn resize(
     };
     let out = input.f_upsample_bilinear2d([height as i64, width as i64], corners, None, None)?;
     if gain == 1.0 { Ok(out) } else { out.f_mul_scalar(f64::from(gain)) }
+}
+
+/// What the taps of a deformable convolution read, times the masks: kernel² maps for each channel of `input`, in order. See
+/// [`ifr_net::DeformConv`] for offsets and masks.
+pub(crate) fn deformed(
+    input: &Tensor,
+    offsets: &Tensor,
+    masks: &Tensor,
+    flow: Option<&Tensor>,
+    [kernel, groups]: [i64; 2],
+) -> Result<Tensor, TchError> {
+    let (batch, channels, height, width) = input.size4()?;
+    let (taps, options) = (kernel * kernel, (input.f_kind()?, input.device()));
+    // Each group's taps lie below one another, so that one call of `grid_sampler` serves all.
+    let place = |axis: i64| -> Result<Tensor, TchError> {
+        let tap = Tensor::f_arange(kernel, options)?.f_sub_scalar(kernel / 2)?;
+        let (tap, pixel) = if axis == 0 {
+            let rows = Tensor::f_arange(height, options)?.f_view([1, 1, 1, height, 1])?;
+            (tap.f_view([1, 1, kernel, 1, 1])?.f_expand([1, 1, kernel, kernel, 1], false)?, rows)
+        } else {
+            let columns = Tensor::f_arange(width, options)?.f_view([1, 1, 1, 1, width])?;
+            (tap.f_view([1, 1, 1, kernel, 1])?.f_expand([1, 1, kernel, kernel, 1], false)?, columns)
+        };
+        tap.f_reshape([1, 1, taps, 1, 1])?.f_add(&pixel)
+    };
+    let offsets = offsets.f_view([batch, groups, taps, 2, height, width])?;
+    let at = |axis: i64, side: i64| -> Result<Tensor, TchError> {
+        let mut offset = offsets.f_select(3, axis)?;
+        if let Some(flow) = flow {
+            offset = offset.f_add(&flow.f_narrow(1, 1 - axis, 1)?.f_view([batch, 1, 1, height, width])?)?;
+        }
+        let at = offset.f_add(&tch::no_grad(|| place(axis))?)?;
+        // All that is farther out than a pixel is zero wherever it is, and where it is no number (see `Warper::warp`). In
+        // `grid_sampler`'s coordinates the map's edges, not its pixels' centres, lie at -1 and 1: so one pixel has a width.
+        let at = at.f_clamp(-2.0, (side + 1) as f64)?.f_nan_to_num(Some(-2.0), None, None)?;
+        let step = 2.0 / side as f64;
+        at.f_mul_scalar(step)?.f_add_scalar(0.5 * step - 1.0)
+    };
+    let grid = Tensor::f_stack(&[at(1, width)?, at(0, height)?], -1)?;
+    let grid = grid.f_view([batch * groups, taps * height, width, 2])?;
+    let run = channels / groups;
+    let input = input.f_reshape([batch * groups, run, height, width])?;
+    let samples = input.f_grid_sampler(&grid, BILINEAR, ZEROS, false)?;
+    let masks = masks.f_reshape([batch * groups, 1, taps * height, width])?;
+    samples.f_mul(&masks)?.f_view([batch, channels * taps, height, width])
 }
 
 #[cfg(test)]

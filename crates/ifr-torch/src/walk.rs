@@ -1,10 +1,13 @@
 //! The operations, one by one.
 
-use ifr_net::{Activation, Binary, Conv, Extent, Graph, Node, Op, ParamId, RunSize, Source, TensorId, View};
+use ifr_net::{
+    Activation, Binary, Conv, DeformConv, Extent, Graph, Node, Norm, Op, ParamId, RunSize, Source, TensorId,
+    View,
+};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::error::{During, TorchError};
-use crate::sample::{Warper, resize};
+use crate::sample::{Warper, deformed, resize};
 
 /// A tensor of the graph, as it was computed and as it was asked for.
 #[derive(Default)]
@@ -79,6 +82,7 @@ impl<'a> Walk<'a> {
         match op {
             Op::Conv(conv) => self.conv(conv, false),
             Op::ConvTranspose(conv) => self.conv(conv, true),
+            Op::DeformConv(deform) => self.deform_conv(deform),
             Op::Warp { image, flow } => self.warp(*image, *flow),
             Op::Resize { input, alignment, gain, add } => {
                 let input = self.see(*input, self.wide)?;
@@ -101,6 +105,33 @@ impl<'a> Walk<'a> {
                 let input = self.see(*input, self.wide)?;
                 self.activate(input, *activation)
             }
+            Op::Affine { input, gain, offset, activation } => {
+                let row = |values: &[f32]| {
+                    let row = Tensor::f_from_slice(values)?.f_view([1, values.len() as i64, 1, 1])?;
+                    row.f_to_kind(self.wide)?.f_to_device(self.device)
+                };
+                let (gain, offset) = (row(gain)?, row(offset)?);
+                let out = offset.f_addcmul(&self.see(*input, self.wide)?, &gain)?;
+                self.activate(out, *activation)
+            }
+            Op::Sum { inputs, gain } => {
+                let mut sum = None::<Tensor>;
+                for &view in inputs {
+                    let map = self.see(view, self.wide)?;
+                    sum = Some(match sum {
+                        Some(sum) => sum.f_add(&map)?,
+                        None => map,
+                    });
+                }
+                // A builder lets no sum of nothing through; it would be this.
+                let zeros = || Tensor::f_zeros(shape.map(|side| side as i64), (self.wide, self.device));
+                sum.map_or_else(zeros, |sum| sum.f_mul_scalar(f64::from(*gain)))
+            }
+            Op::LayerNorm(norm) => self.layer_norm(norm),
+            Op::ResponseNorm(norm) => self.response_norm(norm),
+            Op::ChannelMean { input } => {
+                self.see(*input, self.wide)?.f_mean_dim([2_i64, 3].as_slice(), true, None::<Kind>)
+            }
             Op::Mean { inputs } => self.mean(inputs),
             Op::Blend { mask, a, b, add, activation } => {
                 let mask = self.see(*mask, self.wide)?;
@@ -115,7 +146,7 @@ impl<'a> Walk<'a> {
     }
 
     fn conv(&mut self, conv: &Conv, transposed: bool) -> Result<Tensor, TchError> {
-        let input = self.side_by_side(&conv.inputs)?;
+        let input = self.side_by_side(&conv.inputs, self.narrow)?;
         let weight = self.parameter(conv.weight, self.narrow)?;
         let bias = conv.bias.map(|id| self.parameter(id, self.narrow)).transpose()?;
         let [stride, padding] = [conv.window.stride, conv.window.padding].map(|n| [n as i64; 2]);
@@ -131,8 +162,49 @@ impl<'a> Walk<'a> {
         self.activate(out, conv.activation)
     }
 
-    /// The sources of a convolution, concatenated, in its kind.
-    fn side_by_side(&mut self, sources: &[Source]) -> Result<Tensor, TchError> {
+    /// Samples in the wide kind, then what is left: a convolution 1/1/0 of them.
+    fn deform_conv(&mut self, deform: &DeformConv) -> Result<Tensor, TchError> {
+        let DeformConv { conv, offsets, masks, flow, groups } = deform;
+        let input = self.side_by_side(&conv.inputs, self.wide)?;
+        let (offsets, masks) = (self.see(*offsets, self.wide)?, self.see(*masks, self.wide)?);
+        let flow = flow.map(|view| self.see(view, self.wide)).transpose()?;
+        let window = [conv.window.kernel as i64, *groups as i64];
+        let samples = deformed(&input, &offsets, &masks, flow.as_ref(), window)?.f_to_kind(self.narrow)?;
+        let weight = self.parameter(conv.weight, self.narrow)?;
+        let weight = weight.f_reshape([weight.size4()?.0, -1, 1, 1])?;
+        let bias = conv.bias.map(|id| self.parameter(id, self.narrow)).transpose()?;
+        let mut out = samples.f_conv2d(&weight, bias, [1, 1], [0, 0], [1, 1], 1)?;
+        if let Some(residual) = conv.residual {
+            out = out.f_add(&self.see(residual, self.narrow)?)?;
+        }
+        self.activate(out, conv.activation)
+    }
+
+    fn layer_norm(&mut self, norm: &Norm) -> Result<Tensor, TchError> {
+        let x = self.see(norm.input, self.wide)?.f_permute([0, 2, 3, 1])?;
+        let (weight, bias) = self.norm_parameters(norm)?;
+        let channels = [norm.input.channels as i64];
+        let out = x.f_layer_norm(channels, Some(&weight), Some(&bias), f64::from(norm.epsilon), true)?;
+        out.f_permute([0, 3, 1, 2])
+    }
+
+    fn response_norm(&mut self, norm: &Norm) -> Result<Tensor, TchError> {
+        let x = self.see(norm.input, self.wide)?;
+        let (weight, bias) = self.norm_parameters(norm)?;
+        let plane = [1, norm.input.channels as i64, 1, 1];
+        let norms = x.f_norm_scalaropt_dim(2.0, [2_i64, 3].as_slice(), true)?;
+        let mean = norms.f_mean_dim([1_i64].as_slice(), true, None::<Kind>)?;
+        let relative = norms.f_div(&mean.f_add_scalar(f64::from(norm.epsilon))?)?;
+        let gain = relative.f_mul(&weight.f_view(plane)?)?.f_add_scalar(1.0)?;
+        bias.f_view(plane)?.f_addcmul(&x, &gain)
+    }
+
+    fn norm_parameters(&mut self, norm: &Norm) -> Result<(Tensor, Tensor), TchError> {
+        Ok((self.parameter(norm.weight, self.wide)?, self.parameter(norm.bias, self.wide)?))
+    }
+
+    /// The sources of a convolution, concatenated, in that kind.
+    fn side_by_side(&mut self, sources: &[Source], kind: Kind) -> Result<Tensor, TchError> {
         let extent_of = |source: &Source| {
             let extents = source.views().map(|view| self.graph.tensor(view.tensor).extent);
             extents.into_iter().find(|&extent| extent != Extent::Point)
@@ -142,11 +214,11 @@ impl<'a> Walk<'a> {
         let mut maps = Vec::with_capacity(sources.len());
         for source in sources {
             maps.push(match *source {
-                Source::Map(view) => self.see(view, self.narrow)?,
-                Source::Warped { image, flow } => self.warp(image, flow)?.f_to_kind(self.narrow)?,
+                Source::Map(view) => self.see(view, kind)?,
+                Source::Warped { image, flow } => self.warp(image, flow)?.f_to_kind(kind)?,
                 Source::Plane(view) => {
                     let size = [batch, view.channels as i64, height, width];
-                    self.see(view, self.narrow)?.f_expand(size, false)?
+                    self.see(view, kind)?.f_expand(size, false)?
                 }
             });
         }
@@ -195,6 +267,12 @@ impl<'a> Walk<'a> {
                 let kind = x.f_kind()?;
                 x.f_prelu(&self.parameter(slopes, kind)?)
             }
+            Activation::PreluNonNegative(slopes) => {
+                let kind = x.f_kind()?;
+                x.f_prelu(&self.parameter(slopes, kind)?.f_relu()?)
+            }
+            Activation::Relu => x.f_relu(),
+            Activation::Gelu => x.f_gelu("none"),
             Activation::Sigmoid => x.f_sigmoid(),
             Activation::Clamp { low, high } => x.f_clamp(f64::from(low), f64::from(high)),
         }

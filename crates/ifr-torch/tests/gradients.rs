@@ -40,6 +40,37 @@ fn graph() -> Graph {
     b.finish().unwrap()
 }
 
+/// What IFR+ adds: deformable convolutions, normalisations, weights by channel.
+fn plus() -> Graph {
+    let mut b = Builder::new("mini-plus");
+    let image = b.input("image", 3, Extent::FULL);
+    let t = b.timestep("t");
+    let normal = b.affine("normal", image, &[4.0, 5.0, -3.0], &[-2.0, 0.5, 1.0], Activation::None);
+    let spec = ConvSpec { activation: Activation::Gelu, ..ConvSpec::new(4, Window::new(4, 2, 1)) };
+    let x = b.conv("stem", "stem", vec![normal.into(), Source::Plane(t)], spec);
+    let x = b.layer_norm("norm", "norm", x, 1e-6);
+    let x = b.response_norm("response", "response", x, 1e-6);
+    let flow = b.conv("flow", "flow", vec![x.into()], ConvSpec::new(2, Window::THREE));
+    let steering = b.conv("steering", "steering", vec![x.into()], ConvSpec::new(54, Window::THREE));
+    let masks = b.activate("masks", steering.from(36), Activation::Sigmoid);
+    let activation = b.prelu_non_negative("deform.slope", 4);
+    let spec = ConvSpec { residual: Some(x), activation, ..ConvSpec::new(4, Window::THREE) };
+    let steering = [steering.range(0, 36), masks];
+    let y = b.deform_conv("deformed", "deform", vec![x.into()], steering, Some(flow), spec);
+    let means = b.channel_mean("means", y);
+    let one = ConvSpec { activation: Activation::Relu, ..ConvSpec::new(3, Window::ONE) };
+    let hidden = b.conv("hidden", "squeeze", vec![means.into()], one);
+    let one = ConvSpec { activation: Activation::Sigmoid, ..ConvSpec::new(4, Window::ONE) };
+    let weights = b.conv("weights", "excite", vec![hidden.into()], one);
+    let y = b.binary("weighted", Binary::Mul, y, Source::Plane(weights), Activation::None);
+    let activation = b.prelu_non_negative("one.slope", 1);
+    let y = b.activate("bent", y, activation);
+    let mean = b.sum("mean", vec![x.range(0, 3), y.range(1, 3), y.range(0, 3)], 0.4);
+    let pred = b.resize("pred", mean, Extent::FULL, 1.0, Some(normal));
+    b.output(pred);
+    b.finish().unwrap()
+}
+
 /// Numbers between −1 and 1.
 fn noise(shape: &[i64], seed: u64) -> Tensor {
     let count: i64 = shape.iter().product();
@@ -52,10 +83,18 @@ fn noise(shape: &[i64], seed: u64) -> Tensor {
 
 #[test]
 fn they_are_those_of_finite_differences() {
-    // Threads that wait for one another are slow where others compute too.
+    check(&graph());
+}
+
+#[test]
+fn those_of_what_ifr_plus_adds_too() {
+    check(&plus());
+}
+
+fn check(graph: &Graph) {
+    // The maps are tiny: threads would wait for each other more than they work.
     tch::set_num_threads(1);
-    let graph = graph();
-    let by_rule = Parameters::by_rule(&graph);
+    let by_rule = Parameters::by_rule(graph);
     let parameters = by_rule
         .iter()
         .map(|(info, values)| upload_values(values, &info.shape, Device::Cpu).unwrap().to_kind(Kind::Double));
@@ -66,7 +105,7 @@ fn they_are_those_of_finite_differences() {
     let direction = noise(&[2, 3, 12, 8], 2);
     let loss = || {
         let (parameters, inputs) = leaves.split_at(leaves.len() - 2);
-        let outputs = run(&graph, parameters, inputs, graph.outputs(), Precision::F32).unwrap();
+        let outputs = run(graph, parameters, inputs, graph.outputs(), Precision::F32).unwrap();
         (&outputs[0] * &direction).sum(Kind::Double)
     };
     loss().backward();
@@ -79,7 +118,8 @@ fn they_are_those_of_finite_differences() {
         let gradient = leaf.grad().view([-1]);
         let scale = gradient.abs().max().double_value(&[]);
         assert!(scale > 1e-6, "a parameter without a gradient");
-        for i in (0..flat.size()[0]).step_by(7) {
+        let count = flat.size()[0];
+        for i in (0..count).step_by((count / 20).max(7) as usize) {
             let mut entry = flat.narrow(0, i, 1);
             let moved = |entry: &mut Tensor, by: f64| {
                 tch::no_grad(|| {

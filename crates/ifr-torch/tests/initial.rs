@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
-use ifr_net::{IfrNet, Ratio};
+use ifr_net::{IfrNet, IfrPlus, Ratio};
 use ifr_torch::initial_parameters;
 
 #[test]
@@ -44,6 +44,28 @@ fn they_depend_on_the_seed_alone() {
     // The same on every machine.
     let first = initial_parameters(&graph, 1).iter().nth(1).map(|(_, values)| values[..3].to_vec()).unwrap();
     assert_eq!(first, FIRST_OF_SEED_1);
+}
+
+#[test]
+fn deformable_convolutions_begin_as_ordinary_ones() {
+    let graph = IfrPlus::PUBLISHED.graph(Ratio::ONE, Ratio::ONE).unwrap();
+    let mut zeros = 0;
+    for (info, values) in initial_parameters(&graph, 3).iter() {
+        let constant = values.iter().all(|&v| v == values[0]).then_some(values[0]);
+        let name = &info.name;
+        let expected = match info.shape.len() {
+            _ if name.contains("conv_offset") || name.contains("conv_mask") => Some(0.0),
+            _ if name.contains(".grn.") => Some(0.0),
+            1 if name.contains(".norm.") || name.contains("stem.1.") || name.contains("downsample.0.") => {
+                Some(if name.ends_with("weight") { 1.0 } else { 0.0 })
+            }
+            1 if name.ends_with("weight") => Some(0.25),
+            _ => None,
+        };
+        assert_eq!(constant, expected, "{name}");
+        zeros += usize::from(expected == Some(0.0));
+    }
+    assert_eq!(zeros, 2 * (8 + 6 + 6) + 2 * 18 + 18 + 7);
 }
 
 const FIRST_OF_SEED_1: [f32; 3] = [0.019005684, -0.037533306, 0.1865215];

@@ -17,9 +17,14 @@ const FLOWS: usize = 4;
 /// Channel of decoder 1's output with the gate's logit.
 const GATE: usize = 8;
 
+/// The networks whose loss is known here.
+fn trainable() -> impl Iterator<Item = Network> {
+    Network::all().filter(|network| matches!(network, Network::IfrNet(_)))
+}
+
 /// The names that `model.network` may have.
 pub(crate) fn names() -> Vec<&'static str> {
-    Network::all().map(|n| n.name()).filter(|name| !name.contains(WITH)).collect()
+    trainable().map(|n| n.name()).filter(|name| !name.contains(WITH)).collect()
 }
 
 /// The network that a configuration asks for.
@@ -28,8 +33,8 @@ pub(crate) fn find(model: &ModelConfig) -> Result<Network, TrainError> {
         Prior::None => model.network.clone(),
         Prior::Flow => format!("{}{WITH}flow", model.network),
     };
-    let known = || Network::all().map(|n| n.name()).collect::<Vec<_>>().join(", ");
-    Network::all()
+    let known = || trainable().map(|n| n.name()).collect::<Vec<_>>().join(", ");
+    trainable()
         .find(|network| network.name() == name)
         .ok_or_else(|| TrainError::Internal(format!("there is no network {name}: {} are known", known())))
 }

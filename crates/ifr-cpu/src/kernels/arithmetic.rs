@@ -19,6 +19,8 @@ pub(crate) enum Act {
     Slope(f32),
     Sigmoid,
     Clamp(f32, f32),
+    Gelu,
+    Gain(f32),
 }
 
 versions! {
@@ -40,6 +42,11 @@ versions! {
 versions! {
     /// The sum of a row, in a fixed order: 16 running sums, then those one after the other.
     fn sum = sum_body(row: &[f32]) -> f64
+}
+
+versions! {
+    /// The sum of a row's squares, in the same order.
+    fn squares = squares_body(row: &[f32]) -> f64
 }
 
 #[inline(always)]
@@ -120,12 +127,48 @@ fn activate_body(act: Act, row: &mut [f32]) {
                 *x = 1.0 / (1.0 + (-*x).exp());
             }
         }
+        Act::Gelu => {
+            for x in row {
+                *x = gelu(*x);
+            }
+        }
+        Act::Gain(gain) => {
+            for x in row {
+                *x *= gain;
+            }
+        }
         Act::Clamp(low, high) => {
             for x in row {
                 *x = x.max(low).min(high);
             }
         }
     }
+}
+
+/// `x · (1 + erf(x / √2)) / 2`, with erf as Abramowitz and Stegun have it in 7.1.26, within 1.5e-7.
+#[inline(always)]
+fn gelu(x: f32) -> f32 {
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * z);
+    let series = 1.061_405_4 * t - 1.453_152_1;
+    let series = ((series * t + 1.421_413_8) * t - 0.284_496_72) * t + 0.254_829_6;
+    // 1 − erf(z), which is what is small where x is far below 0.
+    let rest = series * t * (-z * z).exp();
+    if x < 0.0 { 0.5 * x * rest } else { x - 0.5 * x * rest }
+}
+
+#[inline(always)]
+fn squares_body(row: &[f32]) -> f64 {
+    let mut sums = [0.0_f32; LANES];
+    let chunks = row.chunks_exact(LANES);
+    let tail = chunks.remainder();
+    for chunk in chunks {
+        for (sum, x) in sums.iter_mut().zip(chunk) {
+            *sum += x * x;
+        }
+    }
+    let tail: f64 = tail.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    sums.iter().map(|&x| f64::from(x)).sum::<f64>() + tail
 }
 
 #[inline(always)]

@@ -8,6 +8,8 @@
 #![allow(unsafe_code, reason = "functions compiled for an instruction set are unsafe to call elsewhere")]
 
 pub(crate) mod arithmetic;
+pub(crate) mod deform;
+pub(crate) mod norm;
 pub(crate) mod phase;
 pub(crate) mod resize;
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use ifr_net::{Alignment, Binary};
 
 use super::arithmetic::{self, Act, Operand};
-use super::phase;
 use super::resize::{Axis, resize_row};
 use super::warp::{CHUNK, Samples, locate, sample};
+use super::{deform, phase};
 use crate::layout::Layout;
 use crate::level::Level;
 
@@ -68,6 +68,17 @@ fn arithmetic_on_rows() {
         assert!(act(Act::Slope(0.25)).iter().zip(&a).all(|(o, &a)| *o == if a < 0.0 { 0.25 * a } else { a }));
         assert!(act(Act::Clamp(-0.5, 1.0)).iter().zip(&a).all(|(o, a)| *o == a.clamp(-0.5, 1.0)));
         assert!(act(Act::Sigmoid).iter().zip(&a).all(|(o, a)| (o - 1.0 / (1.0 + (-a).exp())).abs() < 1e-6));
+        let wide: Vec<f32> = a.iter().map(|a| 4.0 * a).collect();
+        let gelu = same(|level| {
+            let mut out = wide.clone();
+            arithmetic::activate(level, Act::Gelu, &mut out);
+            out
+        });
+        // Between the tangent bounds that any such function has, and exact at a few places.
+        assert!(gelu.iter().zip(&wide).all(|(o, &a)| *o <= a.max(0.0) && *o >= a.max(0.0) - 0.17));
+        assert!(act(Act::Gain(0.5)).iter().zip(&a).all(|(o, a)| *o == 0.5 * a));
+        let squares = same(|level| arithmetic::squares(level, &a));
+        assert!((squares - a.iter().map(|&x| f64::from(x * x)).sum::<f64>()).abs() < 1e-4);
         let sum = same(|level| arithmetic::sum(level, &a));
         assert!((sum - a.iter().map(|&x| f64::from(x)).sum::<f64>()).abs() < 1e-4);
     }
@@ -173,6 +184,61 @@ fn warping() {
                 let wanted = top * (1.0 - fy) + bottom * fy;
                 assert!((out[i] - wanted).abs() < 1e-4, "{width}x{height} at {i}: {}, {wanted}", out[i]);
             }
+        }
+    }
+}
+
+#[test]
+fn gelu_has_its_known_values() {
+    // x · Φ(x), with Φ from tables of the normal distribution.
+    let mut row = [0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -4.0, 10.0, -10.0];
+    arithmetic::activate(Level::SCALAR, Act::Gelu, &mut row);
+    let wanted =
+        [0.0, 0.841_344_8, -0.158_655_25, 1.954_499_7, -0.045_500_26, 0.345_731_23, -1.266_85e-4, 10.0, 0.0];
+    for (found, wanted) in row.iter().zip(wanted) {
+        assert!((found - wanted).abs() < 3e-7, "{found}, {wanted}");
+    }
+}
+
+#[test]
+fn deformed_samples() {
+    for (width, height) in [(1, 1), (2, 3), (17, 5), (70, 9)] {
+        let layout = Layout::new(width, height, 1);
+        let mut plane = vec![0.0; layout.plane()];
+        let mut values = vec![vec![0.0; width]; height];
+        for (y, values) in values.iter_mut().enumerate() {
+            *values = row(width, y);
+            plane[layout.front() + y * layout.stride()..][..width].copy_from_slice(values);
+        }
+        let value = |y: isize, x: isize| -> f32 {
+            let there = y >= 0 && x >= 0 && y < height as isize && x < width as isize;
+            if there { values[y as usize][x as usize] } else { 0.0 }
+        };
+        let n = CHUNK.min(width);
+        let (mut u, v) = (row(n, 7), row(n, 8));
+        for (i, odd) in [0.0, 1e30, -1e30, f32::INFINITY, f32::NAN, -1.0].into_iter().enumerate() {
+            if 2 * i < n {
+                u[2 * i] = odd;
+            }
+        }
+        let (mask, flow) = (row(n, 9), [row(n, 10), row(n, 11)]);
+        let place = [height as isize / 2 - 1, -1];
+        let out = same(|level| {
+            let mut samples = deform::Samples::new(layout);
+            deform::locate(level, &mut samples, place, [&v, &u], Some([&flow[0], &flow[1]]), &mask);
+            let mut out = vec![9.0; n];
+            deform::sample(level, &samples, &plane, &mut out);
+            out
+        });
+        for i in 0..n {
+            let px = (place[1] + i as isize) as f32 + (u[i] + flow[0][i]);
+            let py = place[0] as f32 + (v[i] + flow[1][i]);
+            let (ix, iy) = (px.floor() as isize, py.floor() as isize);
+            let (fx, fy) = (px - px.floor(), py - py.floor());
+            let along = |y| value(y, ix) * (1.0 - fx) + value(y, ix.saturating_add(1)) * fx;
+            let wanted = mask[i] * (along(iy) * (1.0 - fy) + along(iy.saturating_add(1)) * fy);
+            let wanted = if px.is_finite() { wanted } else { 0.0 };
+            assert!((out[i] - wanted).abs() < 1e-4, "{width}x{height} at {i}: {}, {wanted}", out[i]);
         }
     }
 }

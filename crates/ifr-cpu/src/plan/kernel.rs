@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ifr_net::{Activation, Conv, Graph, Node, Op, Parameters};
+use ifr_net::{Activation, Conv, DeformConv, Graph, Node, Op, Parameters, Window};
 
 use crate::conv::Packed;
 use crate::level::Level;
@@ -54,27 +54,39 @@ impl Kernel {
         let mut known = HashMap::new();
         let mut make = |node: &Node| {
             let (conv, transposed) = match &node.op {
-                Op::Conv(conv) => (conv, false),
-                Op::ConvTranspose(conv) => (conv, true),
+                Op::Conv(conv) => (conv.clone(), false),
+                Op::ConvTranspose(conv) => (conv.clone(), true),
+                // Its samples are planes of their own, one for each input and tap: what is left is a convolution 1/1/0.
+                Op::DeformConv(DeformConv { conv, .. }) => {
+                    (Conv { window: Window::ONE, ..conv.clone() }, false)
+                }
                 Op::Warp { .. }
                 | Op::Resize { .. }
                 | Op::Binary { .. }
                 | Op::Activate { .. }
+                | Op::Affine { .. }
+                | Op::Sum { .. }
+                | Op::LayerNorm(_)
+                | Op::ResponseNorm(_)
+                | Op::ChannelMean { .. }
                 | Op::Mean { .. }
                 | Op::Blend { .. } => return None,
             };
-            let slopes = match conv.activation {
-                Activation::Prelu(id) => Some(id),
-                Activation::None | Activation::Sigmoid | Activation::Clamp { .. } => None,
-            };
-            let key = (conv.weight, conv.bias, slopes, conv.window, conv.groups, transposed);
+            let outputs = graph.tensor(node.output).channels;
+            let slopes = fused_slopes(conv.activation, parameters, outputs);
+            let bits: Option<Vec<u32>> = slopes.as_ref().map(|s| s.iter().map(|v| v.to_bits()).collect());
+            let key = (conv.weight, conv.bias, bits, conv.window, conv.groups, transposed);
             let kernel = known.entry(key).or_insert_with(|| {
-                let outputs = graph.tensor(node.output).channels;
-                let inputs = conv.inputs.iter().map(ifr_net::Source::channels).sum();
+                let taps = match &node.op {
+                    Op::DeformConv(deform) => deform.conv.window.kernel.pow(2),
+                    _ => 1,
+                };
+                let inputs = taps * conv.inputs.iter().map(ifr_net::Source::channels).sum::<usize>();
+                let slopes = slopes.unwrap_or_default();
                 std::sync::Arc::new(if transposed {
-                    transposed_kernel(conv, parameters, level, inputs, outputs)
+                    transposed_kernel(&conv, parameters, &slopes, level, inputs, outputs)
                 } else {
-                    kernel(conv, parameters, level, inputs, outputs)
+                    kernel(&conv, parameters, &slopes, level, inputs, outputs)
                 })
             });
             Some(kernel.clone())
@@ -83,20 +95,48 @@ impl Kernel {
     }
 }
 
+/// The slope of each output where an activation is part of the kernels' epilogue; the others follow as a step of their own.
+pub(crate) fn fused_slopes(
+    activation: Activation,
+    parameters: &Parameters,
+    outputs: usize,
+) -> Option<Vec<f32>> {
+    let spread = |values: &[f32]| match *values {
+        [one] => vec![one; outputs],
+        _ => values.to_vec(),
+    };
+    match activation {
+        Activation::Prelu(id) => Some(spread(parameters.get(id))),
+        Activation::PreluNonNegative(id) => {
+            Some(spread(parameters.get(id)).into_iter().map(|slope| slope.max(0.0)).collect())
+        }
+        Activation::Relu => Some(vec![0.0; outputs]),
+        Activation::None | Activation::Gelu | Activation::Sigmoid | Activation::Clamp { .. } => None,
+    }
+}
+
 /// Bias and slopes of a range of outputs.
-fn epilogue(conv: &Conv, parameters: &Parameters, outputs: &std::ops::Range<usize>) -> (Vec<f32>, Vec<f32>) {
+fn epilogue(
+    conv: &Conv,
+    parameters: &Parameters,
+    slopes: &[f32],
+    outputs: &std::ops::Range<usize>,
+) -> (Vec<f32>, Vec<f32>) {
     let bias = match conv.bias {
         Some(id) => parameters.get(id)[outputs.clone()].to_vec(),
         None => vec![0.0; outputs.len()],
     };
-    let slopes = match conv.activation {
-        Activation::Prelu(id) => parameters.get(id)[outputs.clone()].to_vec(),
-        Activation::None | Activation::Sigmoid | Activation::Clamp { .. } => Vec::new(),
-    };
-    (bias, slopes)
+    (bias, slopes.get(outputs.clone()).unwrap_or_default().to_vec())
 }
 
-fn kernel(conv: &Conv, parameters: &Parameters, level: Level, inputs: usize, outputs: usize) -> Kernel {
+fn kernel(
+    conv: &Conv,
+    parameters: &Parameters,
+    slopes: &[f32],
+    level: Level,
+    inputs: usize,
+    outputs: usize,
+) -> Kernel {
     let (k, s, p) = (conv.window.kernel, conv.window.stride, conv.window.padding);
     // Row s·y + ky − p of the input is row y + dy of its phase r, where ky − p = s·dy + r.
     let split = |at: usize| {
@@ -113,7 +153,7 @@ fn kernel(conv: &Conv, parameters: &Parameters, level: Level, inputs: usize, out
     let (ins, outs) = (inputs / conv.groups, outputs / conv.groups);
     let part = |group: usize| {
         let outputs = group * outs..(group + 1) * outs;
-        let (bias, slopes) = epilogue(conv, parameters, &outputs);
+        let (bias, slopes) = epilogue(conv, parameters, slopes, &outputs);
         let weight = |o: usize, i: usize, t: usize| weights[((group * outs + o) * ins + i) * k * k + t];
         Part {
             packed: Packed::new(level, [outs, ins, k * k], weight, bias, slopes),
@@ -129,6 +169,7 @@ fn kernel(conv: &Conv, parameters: &Parameters, level: Level, inputs: usize, out
 fn transposed_kernel(
     conv: &Conv,
     parameters: &Parameters,
+    slopes: &[f32],
     level: Level,
     inputs: usize,
     outputs: usize,
@@ -151,7 +192,7 @@ fn transposed_kernel(
             .unzip();
         for group in 0..conv.groups {
             let outputs = group * outs..(group + 1) * outs;
-            let (bias, slopes) = epilogue(conv, parameters, &outputs);
+            let (bias, slopes) = epilogue(conv, parameters, slopes, &outputs);
             let weight =
                 |o: usize, i: usize, t: usize| weights[((group * ins + i) * outs + o) * k * k + at[t]];
             parts.push(Part {

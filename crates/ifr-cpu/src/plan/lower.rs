@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ifr_net::{Activation, Conv, Extent, Graph, Op, Parameters, Phase, Source, TensorId, View};
+use ifr_net::{
+    Activation, Binary, Conv, DeformConv, Extent, Graph, Norm, Op, Parameters, Phase, Source, TensorId, View,
+};
 
-use super::kernel::Kernel;
+use super::kernel::{Kernel, fused_slopes};
 use super::step::{Address, Operands, PartCall, Pointwise, SUM_ROWS, Step, Unit, Work};
 use crate::kernels::arithmetic::Act;
 use crate::kernels::resize::Axis;
@@ -33,7 +35,7 @@ pub(super) fn parts(address: Address) -> (usize, usize) {
 pub(super) struct Lowering<'a> {
     graph: &'a Graph,
     kernels: &'a [Option<Arc<Kernel>>],
-    acts: &'a [Vec<Act>],
+    constants: &'a [Constants],
     size: (usize, usize),
     pads: HashMap<Extent, usize>,
     masks: HashMap<Layout, Arc<[u16]>>,
@@ -45,24 +47,35 @@ pub(super) struct Lowering<'a> {
     node: usize,
 }
 
-/// The activations of each node's output channels, for row-wise steps.
-pub(crate) fn acts(graph: &Graph, parameters: &Parameters) -> Vec<Vec<Act>> {
-    let of = |activation: &Activation, channels: usize| match *activation {
-        Activation::None => vec![Act::None; channels],
-        Activation::Sigmoid => vec![Act::Sigmoid; channels],
-        Activation::Clamp { low, high } => vec![Act::Clamp(low, high); channels],
-        Activation::Prelu(id) => parameters.get(id).iter().map(|&s| Act::Slope(s)).collect(),
-    };
+/// What the steps of a node need of its parameters.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Constants {
+    /// The activation of each output channel, for row-wise steps.
+    acts: Vec<Act>,
+    /// Factors and summands of a normalisation, one for each channel.
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+/// The constants of each node.
+pub(crate) fn constants(graph: &Graph, parameters: &Parameters) -> Vec<Constants> {
     let node = |node: &ifr_net::Node| {
         let channels = graph.tensor(node.output).channels;
-        match &node.op {
-            Op::Conv(Conv { activation, .. })
-            | Op::ConvTranspose(Conv { activation, .. })
-            | Op::Binary { activation, .. }
-            | Op::Activate { activation, .. }
-            | Op::Blend { activation, .. } => of(activation, channels),
-            Op::Warp { .. } | Op::Resize { .. } | Op::Mean { .. } => Vec::new(),
-        }
+        let activation = node.op.activation();
+        let acts = match (activation, fused_slopes(activation, parameters, channels)) {
+            (_, Some(slopes)) => slopes.into_iter().map(Act::Slope).collect(),
+            (Activation::Sigmoid, _) => vec![Act::Sigmoid; channels],
+            (Activation::Gelu, _) => vec![Act::Gelu; channels],
+            (Activation::Clamp { low, high }, _) => vec![Act::Clamp(low, high); channels],
+            _ => vec![Act::None; channels],
+        };
+        let (weight, bias) = match &node.op {
+            Op::LayerNorm(norm) | Op::ResponseNorm(norm) => {
+                (parameters.get(norm.weight).to_vec(), parameters.get(norm.bias).to_vec())
+            }
+            _ => Default::default(),
+        };
+        Constants { acts, weight, bias }
     };
     graph.nodes().iter().map(node).collect()
 }
@@ -71,15 +84,13 @@ impl<'a> Lowering<'a> {
     pub(super) fn new(
         graph: &'a Graph,
         kernels: &'a [Option<Arc<Kernel>>],
-        acts: &'a [Vec<Act>],
+        constants: &'a [Constants],
         width: usize,
         height: usize,
     ) -> Self {
         let mut pads = HashMap::new();
         for (node, kernel) in graph.nodes().iter().zip(kernels) {
-            let (Op::Conv(conv) | Op::ConvTranspose(conv), Some(kernel)) = (&node.op, kernel) else {
-                continue;
-            };
+            let (Some(conv), Some(kernel)) = (node.op.as_conv(), kernel) else { continue };
             // Taps apply to maps of the smaller side's size: the output's, or the input's of a transposed one.
             let extent = if kernel.transposed {
                 conv.inputs.iter().find_map(|s| match s {
@@ -97,7 +108,7 @@ impl<'a> Lowering<'a> {
         let mut new = Self {
             graph,
             kernels,
-            acts,
+            constants,
             size: (width, height),
             pads,
             masks: HashMap::new(),
@@ -127,6 +138,7 @@ impl<'a> Lowering<'a> {
             let outputs = self.view(graph.view(node.output));
             match &node.op {
                 Op::Conv(conv) | Op::ConvTranspose(conv) => self.conv(conv, outputs, layout),
+                Op::DeformConv(deform) => self.deform(deform, outputs, layout),
                 Op::Warp { image, flow } => self.warp(*image, *flow, outputs),
                 Op::Resize { input, alignment, gain, add } => {
                     let from = self.layout_of(input.tensor);
@@ -154,6 +166,24 @@ impl<'a> Lowering<'a> {
                     let add = add.iter().map(|&s| self.operands(s)).collect();
                     self.pointwise(what, add, outputs, layout);
                 }
+                Op::Affine { input, gain, offset, .. } => {
+                    let input = Operands::Maps(self.view(*input));
+                    let what = Pointwise::Binary(Binary::Mul, input, Operands::Values(gain.clone()));
+                    self.pointwise(what, vec![Operands::Values(offset.clone())], outputs, layout);
+                }
+                Op::Sum { inputs, gain } => {
+                    let mut terms = inputs.iter().map(|&v| Operands::Maps(self.view(v))).collect::<Vec<_>>();
+                    let what = Pointwise::Copy(terms.remove(0));
+                    let acts = vec![Act::Gain(*gain); outputs.len()];
+                    self.push(Work::Pointwise { what, add: terms, acts }, outputs, layout);
+                }
+                Op::LayerNorm(norm) => {
+                    let Constants { weight, bias, .. } = self.constants[self.node].clone();
+                    let (inputs, epsilon) = (self.view(norm.input), norm.epsilon);
+                    self.push(Work::LayerNorm { inputs, weight, bias, epsilon }, outputs, layout);
+                }
+                Op::ResponseNorm(norm) => self.response(norm, outputs, layout),
+                Op::ChannelMean { input } => self.channel_mean(*input, outputs, layout),
                 Op::Mean { inputs } => self.mean(inputs, outputs, layout),
             }
         }
@@ -189,7 +219,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn pointwise(&mut self, what: Pointwise, add: Vec<Operands>, outputs: Vec<Address>, layout: Layout) {
-        let acts = self.acts[self.node].clone();
+        let acts = self.constants[self.node].acts.clone();
         self.push(Work::Pointwise { what, add, acts }, outputs, layout);
     }
 
@@ -233,8 +263,14 @@ impl<'a> Lowering<'a> {
                 Source::Plane(_) => None,
             })
             .unwrap_or(from);
+        let inputs = self.side_by_side(&conv.inputs, from);
+        self.convolve(conv, kernel, inputs, from, outputs, layout);
+    }
+
+    /// Every plane of some sources, in order.
+    fn side_by_side(&mut self, sources: &[Source], from: Layout) -> Vec<Address> {
         let mut inputs = Vec::new();
-        for &source in &conv.inputs {
+        for &source in sources {
             inputs.extend(match source {
                 Source::Map(view) => self.view(view),
                 Source::Warped { image, flow } => self.warped(image, flow),
@@ -247,11 +283,44 @@ impl<'a> Lowering<'a> {
                 }
             });
         }
+        inputs
+    }
+
+    /// What the taps read, as planes; then a convolution 1/1/0 of those.
+    fn deform(&mut self, deform: &DeformConv, outputs: Vec<Address>, layout: Layout) {
+        let Some(kernel) = self.kernels[self.node].clone() else { return };
+        let inputs = self.side_by_side(&deform.conv.inputs, layout);
+        let taps = deform.conv.window.kernel;
+        let samples = self.scratch(layout, inputs.len() * taps * taps);
+        let work = Work::Deform {
+            inputs,
+            offsets: self.view(deform.offsets),
+            masks: self.view(deform.masks),
+            flow: deform.flow.map(|v| self.view(v)).map(|v| [v[0], v[1]]),
+            taps,
+        };
+        self.push(work, samples.clone(), layout);
+        self.convolve(&deform.conv, kernel, samples, layout, outputs, layout);
+    }
+
+    /// A convolution of planes of the layout `from`.
+    fn convolve(
+        &mut self,
+        conv: &Conv,
+        kernel: Arc<Kernel>,
+        inputs: Vec<Address>,
+        from: Layout,
+        outputs: Vec<Address>,
+        layout: Layout,
+    ) {
+        let step = kernel.step;
         let residual = conv.residual.map(|v| self.view(v)).unwrap_or_default();
-        // Sigmoid and clamp are no part of the kernels' epilogue: they follow as a step of their own.
+        // Others are no part of the kernels' epilogue: they follow as a step of their own.
         let last = match conv.activation {
-            Activation::None | Activation::Prelu(_) => None,
-            Activation::Sigmoid | Activation::Clamp { .. } => Some(outputs.clone()),
+            Activation::None | Activation::Prelu(_) | Activation::PreluNonNegative(_) | Activation::Relu => {
+                None
+            }
+            Activation::Gelu | Activation::Sigmoid | Activation::Clamp { .. } => Some(outputs.clone()),
         };
         let outputs = if last.is_some() { self.scratch(layout, outputs.len()) } else { outputs };
         if step == 1 {
@@ -315,12 +384,38 @@ impl<'a> Lowering<'a> {
     fn mean(&mut self, inputs: &[View], outputs: Vec<Address>, layout: Layout) {
         let from = self.layout_of(inputs[0].tensor);
         let inputs: Vec<_> = inputs.iter().flat_map(|&v| self.view(v)).collect();
-        let blocks = from.height.div_ceil(SUM_ROWS);
-        let count = inputs.len() * blocks;
         let divisor = (inputs.len() * from.width * from.height) as f64;
-        let sums = self.scratch(Layout::new(2 * count, 1, 1), 1);
-        self.push(Work::Sum { inputs, from, blocks }, sums.clone(), Layout::new(2 * count, 1, 1));
-        self.push(Work::Mean { sums: sums[0], count, divisor }, outputs, layout);
+        let planes = inputs.len();
+        let (sums, blocks) = self.sums(inputs, from, false);
+        self.push(Work::Mean { sums, count: planes * blocks, divisor }, outputs, layout);
+    }
+
+    fn channel_mean(&mut self, input: View, outputs: Vec<Address>, layout: Layout) {
+        let from = self.layout_of(input.tensor);
+        let divisor = (from.width * from.height) as f64;
+        let inputs = self.view(input);
+        let (sums, count) = self.sums(inputs, from, false);
+        self.push(Work::Mean { sums, count, divisor }, outputs, layout);
+    }
+
+    fn response(&mut self, norm: &Norm, outputs: Vec<Address>, layout: Layout) {
+        let Constants { weight, bias, .. } = self.constants[self.node].clone();
+        let (inputs, epsilon) = (self.view(norm.input), norm.epsilon);
+        let (sums, count) = self.sums(inputs.clone(), layout, true);
+        let point = self.layout(Extent::Point);
+        let gains = self.scratch(point, inputs.len());
+        self.push(Work::Response { sums, count, weight, epsilon }, gains.clone(), point);
+        let what = Pointwise::Binary(Binary::Mul, Operands::Maps(inputs), Operands::Points(gains));
+        self.pointwise(what, vec![Operands::Values(bias)], outputs, layout);
+    }
+
+    /// Sums of blocks of rows of each plane, or of their squares: the first, and how many there are for each plane.
+    fn sums(&mut self, inputs: Vec<Address>, from: Layout, squares: bool) -> (Address, usize) {
+        let blocks = from.height.div_ceil(SUM_ROWS);
+        let layout = Layout::new(2 * inputs.len() * blocks, 1, 1);
+        let sums = self.scratch(layout, 1);
+        self.push(Work::Sum { inputs, from, blocks, squares }, sums.clone(), layout);
+        (sums[0], blocks)
     }
 }
 

@@ -11,11 +11,10 @@ use std::sync::Arc;
 use ifr_net::{Graph, Phase, TensorId};
 
 use crate::error::CpuError;
-use crate::kernels::arithmetic::Act;
 use crate::kernels::warp::Samples;
 use crate::layout::Layout;
 use kernel::Kernel;
-pub(crate) use lower::acts;
+pub(crate) use lower::{Constants, constants};
 use lower::{Lowering, Slot};
 use place::{Life, place};
 use step::{Address, Step, Work};
@@ -49,18 +48,19 @@ impl Plan {
     pub(crate) fn new(
         graph: &Graph,
         kernels: &[Option<Arc<Kernel>>],
-        acts: &[Vec<Act>],
+        constants: &[Constants],
         width: usize,
         height: usize,
     ) -> Result<Self, CpuError> {
         graph.check_size(width, height)?;
-        let mut lowering = Lowering::new(graph, kernels, acts, width, height);
+        let mut lowering = Lowering::new(graph, kernels, constants, width, height);
         lowering.phase(Phase::Pair);
         let pair_steps = lowering.steps.len();
         lowering.phase(Phase::Instant);
         let Lowering { mut steps, slots, tensors, .. } = lowering;
 
-        let too_large = |s: &&Step| matches!(s.work, Work::Warp { .. }) && !Samples::can_take(s.layout);
+        let samples = |work: &Work| matches!(work, Work::Warp { .. } | Work::Deform { .. });
+        let too_large = |s: &&Step| samples(&s.work) && !Samples::can_take(s.layout);
         if let Some(step) = steps.iter().find(too_large) {
             return Err(CpuError::Extent { width: step.layout.width, height: step.layout.height });
         }

@@ -7,7 +7,7 @@ use super::step::{Address, Operands, Pointwise, SUM_ROWS, Step, Work};
 use crate::conv::{self, Call};
 use crate::kernels::arithmetic::{self, Act, Operand};
 use crate::kernels::warp::{CHUNK, Samples};
-use crate::kernels::{phase, resize, warp};
+use crate::kernels::{deform, norm, phase, resize, warp};
 use crate::layout::Layout;
 use crate::level::Level;
 use crate::memory::{Buffer, Memory};
@@ -38,23 +38,38 @@ unsafe fn run_unit(step: &Step, unit: usize, level: Level, memory: Memory) {
     unsafe {
         match &step.work {
             Work::Conv { .. } => run_conv(step, unit, level, memory),
-            Work::Sum { inputs, from, blocks } => {
+            Work::Sum { inputs, from, blocks, squares } => {
                 let (input, block) = (inputs[unit / blocks], unit % blocks);
                 let rows = block * SUM_ROWS..((block + 1) * SUM_ROWS).min(from.height);
                 let row = |y: usize| memory.read(input + y * from.stride(), from.width);
-                let sum: f64 = rows.map(|y| arithmetic::sum(level, row(y))).sum();
+                let sum = if *squares { arithmetic::squares } else { arithmetic::sum };
+                let sum: f64 = rows.map(|y| sum(level, row(y))).sum();
                 let out = memory.write(step.outputs[0] + 2 * unit, 2);
                 out[0] = sum as f32;
                 out[1] = (sum - f64::from(out[0])) as f32;
             }
             Work::Mean { sums, count, divisor } => {
-                let sums = memory.read(*sums, 2 * count);
-                let total: f64 = sums.iter().map(|&x| f64::from(x)).sum();
-                memory.write(step.outputs[0], 1)[0] = (total / divisor) as f32;
+                for (i, &output) in step.outputs.iter().enumerate() {
+                    let total = total(memory.read(sums + 2 * i * count, 2 * count));
+                    memory.write(output, 1)[0] = (total / divisor) as f32;
+                }
+            }
+            Work::Response { sums, count, weight, epsilon } => {
+                let norm = |i: usize| total(memory.read(sums + 2 * i * count, 2 * count)).sqrt();
+                let channels = step.outputs.len();
+                let mean = (0..channels).map(norm).sum::<f64>() / channels as f64 + f64::from(*epsilon);
+                for (i, (&output, &weight)) in step.outputs.iter().zip(weight).enumerate() {
+                    memory.write(output, 1)[0] = (1.0 + f64::from(weight) * norm(i) / mean) as f32;
+                }
             }
             _ => run_rows(step, unit, level, memory),
         }
     }
+}
+
+/// The total of sums in two floats each.
+fn total(sums: &[f32]) -> f64 {
+    sums.iter().map(|&x| f64::from(x)).sum()
 }
 
 /// # Safety
@@ -109,9 +124,14 @@ unsafe fn run_rows(step: &Step, unit: usize, level: Level, memory: Memory) {
     let (front, back) = (rows.start == 0, rows.end == layout.height);
     // SAFETY: see `run_unit`.
     unsafe {
-        if let Work::Warp { images, flow } = &step.work {
-            for y in rows.clone() {
-                warp_row(step, images, *flow, y, level, memory);
+        for y in rows.clone() {
+            match &step.work {
+                Work::Warp { images, flow } => warp_row(step, images, *flow, y, level, memory),
+                Work::Deform { .. } => deform_row(step, y, level, memory),
+                Work::LayerNorm { inputs, weight, bias, epsilon } => {
+                    norm_row(step, inputs, [weight, bias], *epsilon, y, level, memory);
+                }
+                _ => break,
             }
         }
         for (c, &plane) in step.outputs.iter().enumerate() {
@@ -153,6 +173,72 @@ unsafe fn warp_row(
     }
 }
 
+/// Row `y` of every sample of a deformable convolution.
+///
+/// # Safety
+/// As for [`run_unit`].
+unsafe fn deform_row(step: &Step, y: usize, level: Level, memory: Memory) {
+    let Work::Deform { inputs, offsets, masks, flow, taps } = &step.work else { return };
+    let layout = step.layout;
+    let at = y * layout.stride();
+    let squared = taps * taps;
+    let groups = masks.len() / squared;
+    let run = inputs.len() / groups;
+    let centre = (taps / 2) as isize;
+    let mut samples = deform::Samples::new(layout);
+    for x in (0..layout.width).step_by(CHUNK) {
+        let n = CHUNK.min(layout.width - x);
+        // SAFETY: see `run_unit`; samples lie within a plane and the zeros around it.
+        unsafe {
+            let row = |plane: Address| memory.read(plane + at + x, n);
+            let flow = flow.map(|flow| flow.map(row));
+            for (i, &mask) in masks.iter().enumerate() {
+                let (group, tap) = (i / squared, i % squared);
+                let place = [tap / taps, tap % taps].map(|k| k as isize - centre);
+                let place = [y as isize + place[0], x as isize + place[1]];
+                let offset = [row(offsets[2 * i]), row(offsets[2 * i + 1])];
+                deform::locate(level, &mut samples, place, offset, flow, row(mask));
+                for (i, &input) in inputs.iter().enumerate().skip(group * run).take(run) {
+                    let plane = memory.read(input - layout.front(), layout.plane());
+                    let output = step.outputs[i * squared + tap];
+                    deform::sample(level, &samples, plane, memory.write(output + at + x, n));
+                }
+            }
+        }
+    }
+}
+
+/// Row `y` of a layer normalisation.
+///
+/// # Safety
+/// As for [`run_unit`].
+unsafe fn norm_row(
+    step: &Step,
+    inputs: &[Address],
+    [weight, bias]: [&[f32]; 2],
+    epsilon: f32,
+    y: usize,
+    level: Level,
+    memory: Memory,
+) {
+    let at = y * step.layout.stride();
+    for x in (0..step.layout.width).step_by(CHUNK) {
+        let n = CHUNK.min(step.layout.width - x);
+        // SAFETY: see `run_unit`.
+        unsafe {
+            let row = |plane: Address| memory.read(plane + at + x, n);
+            let mut norm = norm::Moments::new(inputs.len());
+            inputs.iter().for_each(|&plane| norm::first(level, &mut norm, row(plane)));
+            norm.centre();
+            inputs.iter().for_each(|&plane| norm::second(level, &mut norm, row(plane)));
+            norm.scale(epsilon);
+            for (c, (&plane, &output)) in inputs.iter().zip(&step.outputs).enumerate() {
+                norm::normal(level, &norm, row(plane), weight[c], bias[c], memory.write(output + at + x, n));
+            }
+        }
+    }
+}
+
 /// Row `y` of channel `c`, without its border.
 ///
 /// # Safety
@@ -169,6 +255,7 @@ unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level,
             Operands::Maps(planes) => Operand::Row(row(pick(planes), layout, y)),
             // SAFETY: see `run_unit`.
             Operands::Points(points) => Operand::Value(unsafe { memory.read(pick(points), 1) }[0]),
+            Operands::Values(values) => Operand::Value(values[if values.len() == 1 { 0 } else { c }]),
         }
     };
     match &step.work {
@@ -213,9 +300,9 @@ unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level,
             arithmetic::activate(level, acts.get(c).copied().unwrap_or(Act::None), out);
         }
         // Written by chunks of all channels, before this.
-        Work::Warp { .. } => {}
+        Work::Warp { .. } | Work::Deform { .. } | Work::LayerNorm { .. } => {}
         // Not row by row.
-        Work::Conv { .. } | Work::Sum { .. } | Work::Mean { .. } => {}
+        Work::Conv { .. } | Work::Sum { .. } | Work::Mean { .. } | Work::Response { .. } => {}
     }
 }
 

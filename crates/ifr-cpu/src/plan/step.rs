@@ -14,17 +14,19 @@ use crate::layout::Layout;
 /// the buffer.
 pub(crate) type Address = usize;
 
-/// Maps, or points spread over the map; one for each channel, or one for all.
+/// Maps, points spread over the map, or constants; one for each channel, or one for all.
 #[derive(Debug)]
 pub(crate) enum Operands {
     Maps(Vec<Address>),
     Points(Vec<Address>),
+    Values(Vec<f32>),
 }
 
 impl Operands {
     fn addresses(&mut self) -> &mut [Address] {
         match self {
             Self::Maps(a) | Self::Points(a) => a,
+            Self::Values(_) => &mut [],
         }
     }
 }
@@ -68,14 +70,28 @@ pub(crate) enum Work {
     Conv { kernel: Arc<Kernel>, parts: Vec<PartCall>, masks: Arc<[u16]>, units: Vec<Unit> },
     /// A backward warp.
     Warp { images: Vec<Address>, flow: [Address; 2] },
+    /// What the taps of a deformable convolution read: taps² planes for each input, in order. Inputs are equal runs, one for
+    /// each `masks.len()` / taps²; offsets are twice the masks, y then x.
+    Deform {
+        inputs: Vec<Address>,
+        offsets: Vec<Address>,
+        masks: Vec<Address>,
+        flow: Option<[Address; 2]>,
+        taps: usize,
+    },
+    /// Layer normalisation over the channels.
+    LayerNorm { inputs: Vec<Address>, weight: Vec<f32>, bias: Vec<f32>, epsilon: f32 },
     /// A bilinear resize.
     Resize { inputs: Vec<Address>, from: Layout, x: Axis, y: Axis, gain: f32, add: Vec<Address> },
     /// Arithmetic: what it says, plus `add`, then `acts` by channel.
     Pointwise { what: Pointwise, add: Vec<Operands>, acts: Vec<Act> },
-    /// Sums of blocks of rows: for each input and each block a sum in two floats (it and its rounding error).
-    Sum { inputs: Vec<Address>, from: Layout, blocks: usize },
-    /// The sum of `count` such sums, divided.
+    /// Sums of blocks of rows, of values or of their squares: for each input and each block a sum in two floats (it and its
+    /// rounding error).
+    Sum { inputs: Vec<Address>, from: Layout, blocks: usize, squares: bool },
+    /// The sum of `count` such sums for each output, divided.
     Mean { sums: Address, count: usize, divisor: f64 },
+    /// The gain that response normalisation has for each channel, from `count` such sums of squares for each.
+    Response { sums: Address, count: usize, weight: Vec<f32>, epsilon: f32 },
 }
 
 /// One step: what is done, and the planes it writes.
@@ -107,7 +123,7 @@ impl Step {
         match &self.work {
             Work::Conv { units, .. } => units.len(),
             Work::Sum { inputs, blocks, .. } => inputs.len() * blocks,
-            Work::Mean { .. } => 1,
+            Work::Mean { .. } | Work::Response { .. } => 1,
             _ => self.layout.height.div_ceil(self.rows()),
         }
     }
@@ -128,6 +144,13 @@ impl Step {
                 read(images);
                 read(flow);
             }
+            Work::Deform { inputs, offsets, masks, flow, .. } => {
+                read(inputs);
+                read(offsets);
+                read(masks);
+                read(flow.as_mut().map_or(&mut [], |flow| flow));
+            }
+            Work::LayerNorm { inputs, .. } => read(inputs),
             Work::Resize { inputs, add, .. } => {
                 read(inputs);
                 read(add);
@@ -147,7 +170,7 @@ impl Step {
                 }
                 add.iter_mut().for_each(|a| read(a.addresses()));
             }
-            Work::Mean { sums, .. } => f(false, sums),
+            Work::Mean { sums, .. } | Work::Response { sums, .. } => f(false, sums),
         }
         self.outputs.iter_mut().for_each(|a| f(true, a));
     }
@@ -160,9 +183,11 @@ impl Step {
             Work::Join { .. } => "join",
             Work::Conv { .. } => "conv",
             Work::Warp { .. } => "warp",
+            Work::Deform { .. } => "deform",
+            Work::LayerNorm { .. } => "norm",
             Work::Resize { .. } => "resize",
             Work::Pointwise { .. } => "pointwise",
-            Work::Sum { .. } | Work::Mean { .. } => "mean",
+            Work::Sum { .. } | Work::Mean { .. } | Work::Response { .. } => "mean",
         }
     }
 

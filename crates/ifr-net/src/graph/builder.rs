@@ -1,3 +1,6 @@
+mod deform;
+mod norm;
+
 use super::extent::gcd;
 use super::{
     Activation, Alignment, Binary, Conv, Extent, Graph, GraphError, Node, Op, ParamId, ParamInfo, Phase,
@@ -104,12 +107,18 @@ impl Builder {
         self.graph.outputs.push(view.tensor);
     }
 
-    /// A PReLU whose slopes are the parameter of that name, one for each of `channels` channels.
+    /// A PReLU whose slopes are the parameter of that name, one for each of `channels` channels; or, where `channels` is 1,
+    /// one for all.
     pub fn prelu(&mut self, name: &str, channels: usize) -> Activation {
         Activation::Prelu(self.param(name, vec![channels]))
     }
 
-    /// [`Op::Conv`] with the parameters `{layer}.weight` and `{layer}.bias`.
+    /// The same with slopes below 0 taken as 0: [`Activation::PreluNonNegative`].
+    pub fn prelu_non_negative(&mut self, name: &str, channels: usize) -> Activation {
+        Activation::PreluNonNegative(self.param(name, vec![channels]))
+    }
+
+    /// [`Op::Conv`] with the parameters `{layer}.weight` and `{layer}.bias`. A window of 1/1/0 takes point tensors too.
     pub fn conv(&mut self, name: &str, layer: &str, inputs: Vec<Source>, spec: ConvSpec) -> View {
         let ConvSpec { channels, window: w, groups, .. } = spec;
         if w.stride == 0 || 2 * w.padding >= w.kernel || w.kernel > w.stride + 2 * w.padding {
@@ -120,7 +129,11 @@ impl Builder {
             return self.refuse(name, &format!("{total} to {channels} channels in {groups} groups"));
         }
         let shape = vec![channels, total / groups, w.kernel, w.kernel];
-        let extent = self.scaled(name, extent, 1, w.stride);
+        let extent = if extent == Extent::Point && w == Window::ONE {
+            extent
+        } else {
+            self.scaled(name, extent, 1, w.stride)
+        };
         let conv = self.conv_op(layer, inputs, shape, spec);
         self.push(name, channels, extent, Op::Conv(conv))
     }
@@ -280,17 +293,18 @@ impl Builder {
                 depends |= info.depends;
             }
         }
+        let slopes = op.activation().slopes();
         for id in op.params() {
-            // Every parameter that has one dimension is a value for each output channel.
-            if self.graph.params.get(id.index()).is_some_and(|p| p.shape.len() == 1 && p.shape[0] != channels)
-            {
+            // Every parameter that has one dimension is a value for each output channel; slopes may be one for all.
+            let fits = |shape: &[usize]| match *shape {
+                [len] => len == channels || len == 1 && slopes == Some(id),
+                _ => true,
+            };
+            if self.graph.params.get(id.index()).is_some_and(|p| !fits(&p.shape)) {
                 self.fail(name, "a bias or slope that is not one value for each output channel");
             }
         }
-        let residual = match &op {
-            Op::Conv(conv) | Op::ConvTranspose(conv) => conv.residual,
-            _ => None,
-        };
+        let residual = op.as_conv().and_then(|conv| conv.residual);
         let view = self.add(TensorInfo { name: name.to_owned(), channels, extent, phase, depends });
         self.same_shape(name, view, residual);
         let stage = self.stage.unwrap_or_else(|| self.stage_id("network"));
@@ -393,7 +407,7 @@ impl Builder {
 
     fn scaled(&mut self, name: &str, extent: Extent, num: usize, den: usize) -> Extent {
         let Extent::Map(ratio) = extent else {
-            self.fail(name, "a convolution takes maps");
+            self.fail(name, "a convolution takes maps (one of 1/1/0, points too)");
             return extent;
         };
         match (u32::try_from(num), u32::try_from(den)) {

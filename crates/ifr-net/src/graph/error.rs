@@ -12,6 +12,14 @@ pub enum GraphError {
     /// A working scale outside the range a network allows.
     #[error("a scale of {0} is not possible: it must be at most 1 and at least 1/16")]
     Scale(Ratio),
+    /// A scale for a refiner that the network has not.
+    #[error("{network} has no refiner: a refiner's scale of {scale} is for ifr-plus")]
+    Refiner {
+        /// The network's name.
+        network: String,
+        /// The scale asked for.
+        scale: Ratio,
+    },
     /// An input whose size does not divide into the network's levels.
     #[error("{network} takes sizes that are multiples of {multiple}; {width}x{height} is not: pad it first")]
     Size {

@@ -42,6 +42,11 @@ impl Ratio {
         self.num as f32 / self.den as f32
     }
 
+    /// Half of 1, 1/2, 1/4, …: ratios that need no reducing.
+    pub(crate) const fn halved(self) -> Self {
+        Self { num: self.num, den: 2 * self.den }
+    }
+
     /// 1 over the ratio.
     pub fn inverse(self) -> Self {
         Self { num: self.den, den: self.num }

@@ -7,7 +7,7 @@ mod show;
 pub use builder::{Builder, ConvSpec};
 pub use error::GraphError;
 pub use extent::{Extent, Ratio};
-pub use op::{Activation, Alignment, Binary, Conv, Op, Source, View, Window};
+pub use op::{Activation, Alignment, Binary, Conv, DeformConv, Norm, Op, Source, View, Window};
 
 /// Names a tensor of one graph: an index into [`Graph::tensors`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

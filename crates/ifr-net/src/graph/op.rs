@@ -74,8 +74,14 @@ impl From<View> for Source {
 pub enum Activation {
     /// Nothing.
     None,
-    /// `x` where x ≥ 0, else `slope[channel] · x`. The parameter has one slope for each output channel.
+    /// `x` where x ≥ 0, else `slope[channel] · x`. The parameter has one slope for each output channel, or one for all.
     Prelu(ParamId),
+    /// The same with slopes below 0 taken as 0, as IFR+ has them.
+    PreluNonNegative(ParamId),
+    /// `max(x, 0)`.
+    Relu,
+    /// `x · (1 + erf(x / √2)) / 2`: the exact GELU.
+    Gelu,
     /// `1 / (1 + exp(−x))`.
     Sigmoid,
     /// `min(max(x, low), high)`.
@@ -85,6 +91,16 @@ pub enum Activation {
         /// The greatest result.
         high: f32,
     },
+}
+
+impl Activation {
+    /// The parameter with its slopes, if it has some.
+    pub fn slopes(self) -> Option<ParamId> {
+        match self {
+            Self::Prelu(id) | Self::PreluNonNegative(id) => Some(id),
+            Self::None | Self::Relu | Self::Gelu | Self::Sigmoid | Self::Clamp { .. } => None,
+        }
+    }
 }
 
 /// The window of a convolution: square, the same on both axes.
@@ -105,6 +121,10 @@ impl Window {
     pub const HALVE: Self = Self::new(3, 2, 1);
     /// Kernel 4, stride 2, padding 1: doubles the size when transposed.
     pub const DOUBLE: Self = Self::new(4, 2, 1);
+    /// Kernel 1, stride 1, no padding: every pixel by itself. The one window that point tensors have.
+    pub const ONE: Self = Self::new(1, 1, 0);
+    /// Kernel 7, stride 1, padding 3: keeps the size.
+    pub const SEVEN: Self = Self::new(7, 1, 3);
 
     /// A window of these numbers.
     pub const fn new(kernel: usize, stride: usize, padding: usize) -> Self {
@@ -131,6 +151,40 @@ pub struct Conv {
     pub residual: Option<View>,
     /// Applied last.
     pub activation: Activation,
+}
+
+/// A modulated deformable convolution: a convolution that reads its input where maps say, and as much of it as they say.
+///
+/// With g the deformable group of input channel i (groups are equal runs of channels) and k a tap, row by row,
+/// `out(o, p) = activation(bias(o) + Σ weight(o, i, k) · mask(g, k, p) · in(i, p + k − padding + offset(g, k, p) + flow(p)) +
+/// residual(o, p))`, where `in` is sampled bilinearly and is zero outside its map: of the four pixels around a sample, those
+/// that do not exist count as zeros.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeformConv {
+    /// Weights, epilogue and what is read. The window keeps the size (stride 1, kernel = 1 + 2·padding); one group.
+    pub conv: Conv,
+    /// Where each tap reads, in pixels beyond its place in the window: 2 · `groups` · kernel² channels, (y, x) of each tap
+    /// of the first group, then of the next.
+    pub offsets: View,
+    /// What each sample is multiplied by: `groups` · kernel² channels, in the same order.
+    pub masks: View,
+    /// 2 channels, x then y in pixels: added to every offset.
+    pub flow: Option<View>,
+    /// Deformable groups: runs of input channels with offsets and masks of their own.
+    pub groups: usize,
+}
+
+/// A normalisation: what it reads, and one factor and one summand for each channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Norm {
+    /// What is normalised.
+    pub input: View,
+    /// A factor for each channel.
+    pub weight: ParamId,
+    /// A summand for each channel.
+    pub bias: ParamId,
+    /// Keeps the divisor from zero.
+    pub epsilon: f32,
 }
 
 /// What [`Op::Binary`] does with its two operands.
@@ -164,6 +218,8 @@ pub enum Op {
     /// Transposed convolution: each input pixel adds its kernel to the output at stride · position − padding.
     /// `window` satisfies kernel = stride + 2·padding, so the output is exactly the input's size · stride.
     ConvTranspose(Conv),
+    /// A convolution that reads where maps say; see [`DeformConv`].
+    DeformConv(DeformConv),
     /// Backward warp: out(p) = bilinear sample of `image` at p + flow(p), with coordinates clamped to the map.
     Warp {
         /// What is sampled.
@@ -200,6 +256,35 @@ pub enum Op {
         /// Which.
         activation: Activation,
     },
+    /// Constants by channel: `activation(gain[c] · input + offset[c])`.
+    Affine {
+        /// What it is applied to.
+        input: View,
+        /// A factor for each channel.
+        gain: Vec<f32>,
+        /// A summand for each channel.
+        offset: Vec<f32>,
+        /// Applied last.
+        activation: Activation,
+    },
+    /// `gain · Σ inputs`, value by value; all of one shape.
+    Sum {
+        /// What is added up, at least one.
+        inputs: Vec<View>,
+        /// A factor on the sum.
+        gain: f32,
+    },
+    /// Layer normalisation over the channels of each pixel:
+    /// `weight[c] · (x − mean) / √(variance + epsilon) + bias[c]`, the variance being the mean square of `x − mean`.
+    LayerNorm(Norm),
+    /// Global response normalisation: with g the root of the sum of a channel's squares over the whole map,
+    /// `x + weight[c] · x · g[c] / (mean of g over the channels + epsilon) + bias[c]`. Engines sum in fixed blocks.
+    ResponseNorm(Norm),
+    /// The mean of each channel over its map, for each sample: a point tensor of as many channels. Engines sum in fixed blocks.
+    ChannelMean {
+        /// What is averaged.
+        input: View,
+    },
     /// The mean over all channels and pixels of all inputs together, one number a sample: a point tensor of 1 channel.
     /// All inputs have the same extent. Engines sum in fixed blocks, so that threads do not change a bit.
     Mean {
@@ -231,11 +316,21 @@ impl Op {
                 views.extend(conv.residual);
                 views
             }
+            Self::DeformConv(deform) => {
+                let mut views = of(&deform.conv.inputs);
+                views.extend([deform.offsets, deform.masks]);
+                views.extend(deform.flow);
+                views.extend(deform.conv.residual);
+                views
+            }
             Self::Warp { image, flow } => vec![*image, *flow],
             Self::Resize { input, add, .. } => std::iter::once(*input).chain(*add).collect(),
             Self::Binary { a, b, .. } => of(&[*a, *b]),
-            Self::Activate { input, .. } => vec![*input],
-            Self::Mean { inputs } => inputs.clone(),
+            Self::Activate { input, .. } | Self::Affine { input, .. } | Self::ChannelMean { input } => {
+                vec![*input]
+            }
+            Self::LayerNorm(norm) | Self::ResponseNorm(norm) => vec![norm.input],
+            Self::Mean { inputs } | Self::Sum { inputs, .. } => inputs.clone(),
             Self::Blend { mask, a, b, add, .. } => {
                 let mut views = vec![*mask];
                 views.extend(of(&[*a, *b]));
@@ -245,21 +340,54 @@ impl Op {
         }
     }
 
+    /// The convolution in it: what it reads, its weights and its epilogue.
+    pub fn as_conv(&self) -> Option<&Conv> {
+        match self {
+            Self::Conv(conv) | Self::ConvTranspose(conv) | Self::DeformConv(DeformConv { conv, .. }) => {
+                Some(conv)
+            }
+            _ => None,
+        }
+    }
+
+    /// What is applied last, where the operation has an activation at all.
+    pub fn activation(&self) -> Activation {
+        match self {
+            Self::Conv(Conv { activation, .. })
+            | Self::ConvTranspose(Conv { activation, .. })
+            | Self::DeformConv(DeformConv { conv: Conv { activation, .. }, .. })
+            | Self::Binary { activation, .. }
+            | Self::Activate { activation, .. }
+            | Self::Affine { activation, .. }
+            | Self::Blend { activation, .. } => *activation,
+            Self::Warp { .. }
+            | Self::Resize { .. }
+            | Self::Mean { .. }
+            | Self::Sum { .. }
+            | Self::LayerNorm(_)
+            | Self::ResponseNorm(_)
+            | Self::ChannelMean { .. } => Activation::None,
+        }
+    }
+
     /// Every parameter the operation uses.
     pub fn params(&self) -> Vec<ParamId> {
-        let slope = |activation: &Activation| match activation {
-            Activation::Prelu(id) => Some(*id),
-            Activation::None | Activation::Sigmoid | Activation::Clamp { .. } => None,
-        };
-        match self {
-            Self::Conv(conv) | Self::ConvTranspose(conv) => {
-                std::iter::once(conv.weight).chain(conv.bias).chain(slope(&conv.activation)).collect()
+        let own = match self {
+            Self::Conv(conv) | Self::ConvTranspose(conv) | Self::DeformConv(DeformConv { conv, .. }) => {
+                [Some(conv.weight), conv.bias]
             }
-            Self::Binary { activation, .. }
-            | Self::Activate { activation, .. }
-            | Self::Blend { activation, .. } => slope(activation).into_iter().collect(),
-            Self::Warp { .. } | Self::Resize { .. } | Self::Mean { .. } => Vec::new(),
-        }
+            Self::LayerNorm(norm) | Self::ResponseNorm(norm) => [Some(norm.weight), Some(norm.bias)],
+            Self::Binary { .. }
+            | Self::Activate { .. }
+            | Self::Affine { .. }
+            | Self::Blend { .. }
+            | Self::Warp { .. }
+            | Self::Resize { .. }
+            | Self::Mean { .. }
+            | Self::Sum { .. }
+            | Self::ChannelMean { .. } => [None, None],
+        };
+        own.into_iter().flatten().chain(self.activation().slopes()).collect()
     }
 
     /// A short name for tables and messages, e.g. `conv`.
@@ -267,12 +395,18 @@ impl Op {
         match self {
             Self::Conv(_) => "conv",
             Self::ConvTranspose(_) => "conv-transpose",
+            Self::DeformConv(_) => "deform-conv",
             Self::Warp { .. } => "warp",
             Self::Resize { .. } => "resize",
             Self::Binary { op: Binary::Add, .. } => "add",
             Self::Binary { op: Binary::Sub, .. } => "sub",
             Self::Binary { op: Binary::Mul, .. } => "mul",
             Self::Activate { .. } => "activate",
+            Self::Affine { .. } => "affine",
+            Self::Sum { .. } => "sum",
+            Self::LayerNorm(_) => "layer-norm",
+            Self::ResponseNorm(_) => "response-norm",
+            Self::ChannelMean { .. } => "channel-mean",
             Self::Mean { .. } => "mean",
             Self::Blend { .. } => "blend",
         }

@@ -24,6 +24,9 @@ impl Graph {
         let act = |activation: &Activation| match activation {
             Activation::None => String::new(),
             Activation::Prelu(id) => format!(" prelu {}", self.param(*id).name),
+            Activation::PreluNonNegative(id) => format!(" prelu max(0, {})", self.param(*id).name),
+            Activation::Relu => " relu".to_owned(),
+            Activation::Gelu => " gelu".to_owned(),
             Activation::Sigmoid => " sigmoid".to_owned(),
             Activation::Clamp { low, high } => format!(" clamp {low}..{high}"),
         };
@@ -43,6 +46,11 @@ impl Graph {
         };
         let rest = match op {
             Op::Conv(c) | Op::ConvTranspose(c) => conv(c),
+            Op::DeformConv(d) => {
+                let flow = d.flow.map_or_else(String::new, |v| format!(" + {}", self.show(v)));
+                let (offsets, masks) = (self.show(d.offsets), self.show(d.masks));
+                format!("{} at {offsets}{flow} times {masks}", conv(&d.conv))
+            }
             Op::Warp { image, flow } => format!("{} by {}", self.show(*image), self.show(*flow)),
             Op::Resize { input, gain, add, .. } => {
                 let add = add.map_or_else(String::new, |v| format!(" + {}", self.show(v)));
@@ -50,6 +58,17 @@ impl Graph {
             }
             Op::Binary { a, b, activation, .. } => format!("{}{}", self.list(&[*a, *b]), act(activation)),
             Op::Activate { input, activation } => format!("{}{}", self.show(*input), act(activation)),
+            Op::Affine { input, gain, offset, activation } => {
+                format!("{gain:?} x {} + {offset:?}{}", self.show(*input), act(activation))
+            }
+            Op::Sum { inputs, gain } => {
+                let terms: Vec<_> = inputs.iter().map(|v| self.show(*v)).collect();
+                format!("{gain} x ({})", terms.join(" + "))
+            }
+            Op::LayerNorm(norm) | Op::ResponseNorm(norm) => {
+                format!("{} by {}", self.show(norm.input), self.param(norm.weight).name)
+            }
+            Op::ChannelMean { input } => self.show(*input),
             Op::Mean { inputs } => inputs.iter().map(|v| self.show(*v)).collect::<Vec<_>>().join(", "),
             Op::Blend { mask, a, b, add, activation } => {
                 let add = if add.is_empty() { String::new() } else { format!(" + {}", self.list(add)) };

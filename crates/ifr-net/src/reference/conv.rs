@@ -1,9 +1,13 @@
 //! Convolutions: for every kernel tap, all output pixels that it reaches. Sums are `f64`.
 
+use rayon::prelude::*;
+
 use crate::graph::Window;
 use crate::tensor::Tensor;
 
 /// `out(o, y, x) = bias(o) + Σ weight(o, i, ky, kx) · in(i, stride·y + ky − padding, stride·x + kx − padding)`.
+///
+/// Each value's sum is made in that order whatever the number of threads, which share out the planes.
 pub(super) fn conv(
     input: &Tensor,
     weight: &[f32],
@@ -13,42 +17,48 @@ pub(super) fn conv(
     shape: [usize; 4],
 ) -> Tensor {
     let Window { kernel, stride, padding } = window;
-    let [batch, out_channels, oh, ow] = shape;
+    let [_, out_channels, oh, ow] = shape;
     let [_, in_channels, ih, iw] = input.shape();
     let (group_in, group_out) = (in_channels / groups, out_channels / groups);
-    let mut out = Tensor::zeros(shape);
-    let mut sums = vec![0.0_f64; oh * ow];
-    for n in 0..batch {
-        for o in 0..out_channels {
-            sums.fill(bias.map_or(0.0, |b| f64::from(b[o])));
-            for i in 0..group_in {
-                let plane = input.plane(n, o / group_out * group_in + i);
-                for ky in 0..kernel {
-                    for kx in 0..kernel {
-                        let tap = f64::from(weight[((o * group_in + i) * kernel + ky) * kernel + kx]);
-                        let (first, end) = inside(kx, window, iw, ow);
-                        for y in 0..oh {
-                            let Some(sy) = (y * stride + ky).checked_sub(padding).filter(|&sy| sy < ih)
-                            else {
-                                continue;
-                            };
-                            if first >= end {
-                                continue;
-                            }
-                            let from = &plane[sy * iw + first * stride + kx - padding..(sy + 1) * iw];
-                            let to = &mut sums[y * ow + first..y * ow + end];
-                            for (sum, &v) in to.iter_mut().zip(from.iter().step_by(stride)) {
-                                *sum += tap * f64::from(v);
-                            }
+    let columns: Vec<(usize, usize)> = (0..kernel).map(|kx| inside(kx, window, iw, ow)).collect();
+    // One row of the output, which stays in the nearest cache.
+    let row = |n: usize, o: usize, y: usize, out: &mut [f32]| {
+        let mut sums = vec![bias.map_or(0.0, |b| f64::from(b[o])); ow];
+        for i in 0..group_in {
+            let plane = input.plane(n, o / group_out * group_in + i);
+            for ky in 0..kernel {
+                let Some(sy) = (y * stride + ky).checked_sub(padding).filter(|&sy| sy < ih) else {
+                    continue;
+                };
+                let taps = &weight[((o * group_in + i) * kernel + ky) * kernel..][..kernel];
+                for (kx, (&tap, &(first, end))) in taps.iter().zip(&columns).enumerate() {
+                    if first >= end {
+                        continue;
+                    }
+                    let tap = f64::from(tap);
+                    let from = &plane[sy * iw + first * stride + kx - padding..(sy + 1) * iw];
+                    let to = &mut sums[first..end];
+                    if stride == 1 {
+                        for (sum, &v) in to.iter_mut().zip(from) {
+                            *sum += tap * f64::from(v);
+                        }
+                    } else {
+                        for (sum, &v) in to.iter_mut().zip(from.iter().step_by(stride)) {
+                            *sum += tap * f64::from(v);
                         }
                     }
                 }
             }
-            for (v, &sum) in out.plane_mut(n, o).iter_mut().zip(&sums) {
-                *v = sum as f32;
-            }
         }
-    }
+        for (v, &sum) in out.iter_mut().zip(&sums) {
+            *v = sum as f32;
+        }
+    };
+    let mut out = Tensor::zeros(shape);
+    out.data_mut().par_chunks_mut((oh * ow).max(1)).enumerate().for_each(|(index, plane)| {
+        let (n, o) = (index / out_channels, index % out_channels);
+        plane.chunks_mut(ow).enumerate().for_each(|(y, out)| row(n, o, y, out));
+    });
     out
 }
 
@@ -70,45 +80,44 @@ pub(super) fn conv_transpose(
     shape: [usize; 4],
 ) -> Tensor {
     let Window { kernel, stride, padding } = window;
-    let [batch, out_channels, oh, ow] = shape;
+    let [_, out_channels, oh, ow] = shape;
     let [_, in_channels, ih, iw] = input.shape();
     let (group_in, group_out) = (in_channels / groups, out_channels / groups);
-    let mut out = Tensor::zeros(shape);
-    let mut sums = vec![0.0_f64; oh * ow];
-    for n in 0..batch {
-        for o in 0..out_channels {
-            sums.fill(bias.map_or(0.0, |b| f64::from(b[o])));
-            let group = o / group_out;
-            for i in group * group_in..(group + 1) * group_in {
-                let plane = input.plane(n, i);
-                for ky in 0..kernel {
-                    for kx in 0..kernel {
-                        let tap =
-                            f64::from(weight[((i * group_out + o % group_out) * kernel + ky) * kernel + kx]);
-                        // The input columns that this tap sends to columns of the output.
-                        let (first, end) = inside(kx, window, ow, iw);
-                        for y in 0..ih {
-                            let Some(ty) = (y * stride + ky).checked_sub(padding).filter(|&ty| ty < oh)
-                            else {
-                                continue;
-                            };
-                            if first >= end {
-                                continue;
-                            }
-                            let to = &mut sums[ty * ow + first * stride + kx - padding..(ty + 1) * ow];
-                            let from = &plane[y * iw + first..y * iw + end];
-                            for (sum, &v) in to.iter_mut().step_by(stride).zip(from) {
-                                *sum += tap * f64::from(v);
-                            }
+    let plane = |n: usize, o: usize, out: &mut [f32]| {
+        let mut sums = vec![bias.map_or(0.0, |b| f64::from(b[o])); oh * ow];
+        let group = o / group_out;
+        for i in group * group_in..(group + 1) * group_in {
+            let plane = input.plane(n, i);
+            for ky in 0..kernel {
+                for kx in 0..kernel {
+                    let tap =
+                        f64::from(weight[((i * group_out + o % group_out) * kernel + ky) * kernel + kx]);
+                    // The input columns that this tap sends to columns of the output.
+                    let (first, end) = inside(kx, window, ow, iw);
+                    for y in 0..ih {
+                        let Some(ty) = (y * stride + ky).checked_sub(padding).filter(|&ty| ty < oh) else {
+                            continue;
+                        };
+                        if first >= end {
+                            continue;
+                        }
+                        let to = &mut sums[ty * ow + first * stride + kx - padding..(ty + 1) * ow];
+                        let from = &plane[y * iw + first..y * iw + end];
+                        for (sum, &v) in to.iter_mut().step_by(stride).zip(from) {
+                            *sum += tap * f64::from(v);
                         }
                     }
                 }
             }
-            for (v, &sum) in out.plane_mut(n, o).iter_mut().zip(&sums) {
-                *v = sum as f32;
-            }
         }
-    }
+        for (v, &sum) in out.iter_mut().zip(&sums) {
+            *v = sum as f32;
+        }
+    };
+    let mut out = Tensor::zeros(shape);
+    out.data_mut().par_chunks_mut((oh * ow).max(1)).enumerate().for_each(|(index, out)| {
+        plane(index / out_channels, index % out_channels, out);
+    });
     out
 }
 

@@ -5,12 +5,14 @@
 //! implementation.
 
 mod conv;
+mod deform;
+mod norm;
 mod sample;
 
 use std::collections::HashMap;
 
 use crate::conformance::Engine;
-use crate::graph::{Activation, Binary, Graph, Op, Source, TensorId, View};
+use crate::graph::{Activation, Binary, Graph, Op, Source, TensorId, View, Window};
 use crate::parameters::Parameters;
 use crate::tensor::{InputError, RunSize, Tensor};
 
@@ -96,6 +98,47 @@ impl Run<'_> {
                 }
                 self.activate(out, &c.activation)
             }
+            Op::DeformConv(d) => {
+                let c = &d.conv;
+                let steering = deform::Steering {
+                    offsets: self.see(d.offsets),
+                    masks: self.see(d.masks),
+                    flow: d.flow.map(|view| self.see(view)),
+                    groups: d.groups,
+                    kernel: c.window.kernel,
+                };
+                let samples = deform::samples(&self.cat(&c.inputs, (h, w)), &steering);
+                let bias = c.bias.map(|id| self.params.get(id));
+                let mut out = conv::conv(&samples, self.params.get(c.weight), bias, Window::ONE, 1, shape);
+                if let Some(residual) = c.residual {
+                    add(&mut out, &self.see(residual));
+                }
+                self.activate(out, &c.activation)
+            }
+            Op::Affine { input, gain, offset, activation } => {
+                let mut out = self.see(*input);
+                for n in 0..batch {
+                    for c in 0..channels {
+                        out.plane_mut(n, c).iter_mut().for_each(|v| *v = gain[c] * *v + offset[c]);
+                    }
+                }
+                self.activate(out, activation)
+            }
+            Op::Sum { inputs, gain } => {
+                let mut out = Tensor::zeros(shape);
+                inputs.iter().for_each(|&view| add(&mut out, &self.see(view)));
+                out.data_mut().iter_mut().for_each(|v| *v *= gain);
+                out
+            }
+            Op::LayerNorm(n) => {
+                let (weight, bias) = (self.params.get(n.weight), self.params.get(n.bias));
+                norm::layer(&self.see(n.input), weight, bias, n.epsilon)
+            }
+            Op::ResponseNorm(n) => {
+                let (weight, bias) = (self.params.get(n.weight), self.params.get(n.bias));
+                norm::response(&self.see(n.input), weight, bias, n.epsilon)
+            }
+            Op::ChannelMean { input } => norm::channel_mean(&self.see(*input)),
             Op::Warp { image, flow } => sample::warp(&self.see(*image), &self.see(*flow)),
             Op::Resize { input, alignment, gain, add: added } => {
                 let mut out = sample::resize(&self.see(*input), *alignment, shape);
@@ -226,13 +269,17 @@ impl Run<'_> {
 
     fn activate(&self, mut x: Tensor, activation: &Activation) -> Tensor {
         let [batch, channels, ..] = x.shape();
+        let slopes = activation.slopes().map(|id| self.params.get(id));
         for n in 0..batch {
             for c in 0..channels {
+                let slope = slopes.map_or(0.0, |s| s[if s.len() == 1 { 0 } else { c }]);
                 for v in x.plane_mut(n, c) {
                     *v = match activation {
-                        Activation::None => *v,
-                        Activation::Prelu(slope) if *v < 0.0 => *v * self.params.get(*slope)[c],
-                        Activation::Prelu(_) => *v,
+                        Activation::Prelu(_) if *v < 0.0 => *v * slope,
+                        Activation::PreluNonNegative(_) if *v < 0.0 => *v * slope.max(0.0),
+                        Activation::None | Activation::Prelu(_) | Activation::PreluNonNegative(_) => *v,
+                        Activation::Relu => v.max(0.0),
+                        Activation::Gelu => norm::gelu(*v),
                         Activation::Sigmoid => 1.0 / (1.0 + (-*v).exp()),
                         Activation::Clamp { low, high } => v.max(*low).min(*high),
                     };

@@ -79,7 +79,7 @@ fn epilogues(cases: &mut Vec<Case>) -> Result<(), GraphError> {
     for (window, factor, transposed) in [(Window::THREE, (1, 1), false), (Window::DOUBLE, (2, 1), true)] {
         for bias in [true, false] {
             for residual in [None, Some(0), Some(3)] {
-                for kind in ["none", "prelu", "sigmoid", "clamp"] {
+                for kind in ["none", "prelu", "prelu of one slope", "relu", "gelu", "sigmoid", "clamp"] {
                     let of = if transposed { "transposed conv" } else { "conv" };
                     let mut m = Maker::new(format!("{of}, bias {bias}, residual {residual:?}, {kind}"));
                     let x = m.map("x", 7, Fill::Noise(1.5));
@@ -92,6 +92,9 @@ fn epilogues(cases: &mut Vec<Case>) -> Result<(), GraphError> {
                     let residual: Option<View> = residual.transpose()?;
                     let activation = match kind {
                         "prelu" => m.b.prelu("act.weight", 4),
+                        "prelu of one slope" => m.b.prelu_non_negative("act.weight", 1),
+                        "relu" => Activation::Relu,
+                        "gelu" => Activation::Gelu,
                         "sigmoid" => Activation::Sigmoid,
                         "clamp" => Activation::Clamp { low: -0.25, high: 0.5 },
                         _ => Activation::None,
@@ -110,20 +113,28 @@ fn epilogues(cases: &mut Vec<Case>) -> Result<(), GraphError> {
     Ok(())
 }
 
-/// Slopes that are negative, zero and above one: `max(x, slope · x)` is not PReLU.
+/// Slopes that are negative, zero and above one: `max(x, slope · x)` is not PReLU. And negative ones taken as zero.
 fn slopes(cases: &mut Vec<Case>) -> Result<(), GraphError> {
-    let mut m = Maker::new("conv, prelu with slopes of all kinds");
-    let x = m.map("x", 3, Fill::Noise(2.0));
-    let activation = m.b.prelu("act.weight", 18);
-    let y =
-        m.b.conv("y", "layer", vec![x.into()], ConvSpec { activation, ..ConvSpec::new(18, Window::THREE) });
-    let mut case = m.output(y, [1, 6, 7])?;
-    if let Activation::Prelu(id) = activation {
-        for (i, slope) in case.params.get_mut(id).iter_mut().enumerate() {
-            *slope = [-0.5, 0.0, 1.0, 1.75, 0.25][i % 5];
+    for (what, from_0, slopes) in [
+        ("prelu with slopes of all kinds", false, 18),
+        ("prelu from 0 with slopes of all kinds", true, 18),
+        ("prelu with one negative slope", false, 1),
+        ("prelu from 0 with one negative slope", true, 1),
+    ] {
+        let mut m = Maker::new(format!("conv, {what}"));
+        let x = m.map("x", 3, Fill::Noise(2.0));
+        let name = "act.weight";
+        let activation = if from_0 { m.b.prelu_non_negative(name, slopes) } else { m.b.prelu(name, slopes) };
+        let spec = ConvSpec { activation, ..ConvSpec::new(18, Window::THREE) };
+        let y = m.b.conv("y", "layer", vec![x.into()], spec);
+        let mut case = m.output(y, [1, 6, 7])?;
+        if let Some(id) = activation.slopes() {
+            for (i, slope) in case.params.get_mut(id).iter_mut().enumerate() {
+                *slope = [-0.5, 0.0, 1.0, 1.75, 0.25][i % 5];
+            }
         }
+        cases.push(case);
     }
-    cases.push(case);
     Ok(())
 }
 

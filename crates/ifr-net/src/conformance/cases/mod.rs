@@ -1,6 +1,8 @@
 mod conv;
+mod deform;
 mod instants;
 mod networks;
+mod norms;
 mod pointwise;
 mod sample;
 
@@ -13,8 +15,10 @@ use crate::graph::GraphError;
 /// [`GraphError`] when a case is described wrongly, which the suite's own tests rule out.
 pub fn cases() -> Result<Vec<Case>, GraphError> {
     let mut cases = conv::cases()?;
+    cases.extend(deform::cases()?);
     cases.extend(sample::cases()?);
     cases.extend(pointwise::cases()?);
+    cases.extend(norms::cases()?);
     cases.extend(instants::cases()?);
     cases.extend(networks::cases()?);
     Ok(cases)

@@ -4,6 +4,7 @@ use crate::conformance::Case;
 use crate::conformance::make::{Fill, Maker, case};
 use crate::graph::{ConvSpec, GraphError, Ratio, Source, Window};
 use crate::ifrnet::IfrNet;
+use crate::ifrplus::IfrPlus;
 use crate::prior::Prior;
 
 /// A member of the family that no vector width divides.
@@ -14,6 +15,17 @@ const TINY: IfrNet = IfrNet {
     side: 3,
     first_kernel: 3,
     prior: None,
+};
+
+/// IFR+ as narrow as its groups allow.
+const TINY_PLUS: IfrPlus = IfrPlus {
+    name: "ifr-plus-tiny",
+    encoder: [5, 6, 7, 9],
+    depths: [1, 1, 2, 1],
+    decoder: [6, 7, 9, 11],
+    side: 8,
+    refiner: [8, 16, 8],
+    grid: [5, 6, 7],
 };
 
 pub(super) fn cases() -> Result<Vec<Case>, GraphError> {
@@ -48,7 +60,38 @@ pub(super) fn cases() -> Result<Vec<Case>, GraphError> {
         let name = format!("{net} at scale {scale}, {size:?}");
         cases.push(case(name, graph, size, &fills, 1e-4)?);
     }
+    plus(&mut cases)?;
     Ok(cases)
+}
+
+/// IFR+ at several scales.
+fn plus(cases: &mut Vec<Case>) -> Result<(), GraphError> {
+    for (flow, refine, size) in [
+        ("1", "1", [1, 16, 16]),
+        ("1", "1", [2, 32, 48]),
+        ("1", "1", [1, 80, 112]),
+        ("1/4", "1", [1, 64, 128]),
+        ("1/8", "1/2", [2, 128, 128]),
+        ("4/5", "4/5", [1, 40, 60]),
+    ] {
+        let graph = TINY_PLUS.graph(flow.parse::<Ratio>()?, refine.parse::<Ratio>()?)?;
+        let outputs = [
+            "pred",
+            "img0/level4",
+            "decoder4",
+            "flow0_3",
+            "flow1_2",
+            "flow0_1",
+            "merged_normalised",
+            "guide1_3",
+            "pred_unclamped",
+        ];
+        let graph = graph.with_outputs(&outputs)?;
+        let name = format!("{TINY_PLUS} at scales {flow} and {refine}, {size:?}");
+        let fills = [Fill::Unit, Fill::Unit, Fill::Cycle(&[0.25, 0.5, 0.8])];
+        cases.push(case(name, graph, size, &fills, 2e-4)?);
+    }
+    Ok(())
 }
 
 /// Several outputs, one of them read again, and a tensor that nobody reads.

@@ -52,12 +52,18 @@ fn activations(cases: &mut Vec<Case>) -> Result<(), GraphError> {
         ("great values", Fill::Cycle(&[-1e4, -100.0, -30.0, -0.0, 0.0, 30.0, 100.0, 1e4, 0.7])),
     ];
     for (what, fill) in fills {
-        for kind in ["none", "prelu", "sigmoid", "clamp"] {
+        for kind in
+            ["none", "prelu", "prelu of one slope", "prelu from 0", "relu", "gelu", "sigmoid", "clamp"]
+        {
             for size in SIZES {
                 let mut m = Maker::new(format!("{kind} of {what}, {size:?}"));
                 let x = m.map("x", 6, fill);
                 let activation = match kind {
                     "prelu" => m.b.prelu("act.weight", 4),
+                    "prelu of one slope" => m.b.prelu("act.weight", 1),
+                    "prelu from 0" => m.b.prelu_non_negative("act.weight", 4),
+                    "relu" => Activation::Relu,
+                    "gelu" => Activation::Gelu,
                     "sigmoid" => Activation::Sigmoid,
                     "clamp" => Activation::Clamp { low: 0.0, high: 1.0 },
                     _ => Activation::None,
