@@ -18,11 +18,11 @@ use ifr_scene::Scene;
 use super::job::{Clock, Job};
 use super::prepare::{Graphs, job_with};
 use super::{TrainOptions, Trained, Watch};
+use crate::TrainError;
 use crate::checkpoint::{Checkpoint, newest};
 use crate::config::Config;
 use crate::event::{Event, StepReport};
 use crate::parallel::World;
-use crate::TrainError;
 use crate::source::Source;
 
 const SIDE: usize = 32;
