@@ -1,6 +1,7 @@
 use ifr_net::ParameterStore;
 
 use super::*;
+use crate::feed::Fed;
 
 #[test]
 fn three_broken_steps_in_a_row_end_it_with_the_batch_saved() {
@@ -41,19 +42,21 @@ fn data_that_fail_end_it_with_a_checkpoint() {
 
 #[test]
 fn want_of_memory_names_batch_and_crop_and_suggests() {
-    let error = TrainError::Memory {
-        device: "CUDA device 0".to_owned(),
-        samples: 64,
-        width: 512,
-        height: 384,
-        multiple: 16,
-        smaller: Some(32),
+    let words = |windows: usize| {
+        let zeros = || tch::Tensor::zeros([3, 3, 32, 48], (tch::Kind::Float, tch::Device::Cpu));
+        let origins = (0..windows).flat_map(|n| batch(n as u64).origins).collect();
+        let fed = Fed { inputs: Vec::new(), target: zeros(), labels: None, samples: 3, origins };
+        let full = tch::TchError::Torch("CUDA out of memory.".to_owned());
+        let error = ifr_torch::TorchError::new("decoder1", tch::Device::Cuda(0), &full);
+        fed.explain(error.into(), 16).to_string()
     };
-    let words = error.to_string();
-    for part in ["CUDA device 0", "64 samples of 512x384", "--batch 32", "smaller --crop (a multiple of 16)"]
-    {
-        assert!(words.contains(part), "{words}");
+    let several = words(3);
+    for part in ["CUDA device 0", "3 samples of 48x32", "--batch 1, ", "smaller --crop (a multiple of 16)"] {
+        assert!(several.contains(part), "{several}");
     }
+    // There is no half of a single window.
+    let single = words(1);
+    assert!(!single.contains("--batch") && single.contains("try a smaller --crop"), "{single}");
 }
 
 #[test]

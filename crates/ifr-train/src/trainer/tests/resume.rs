@@ -69,6 +69,37 @@ fn a_finished_training_is_left_alone() {
 }
 
 #[test]
+fn weights_that_do_not_belong_to_the_checkpoint_are_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path(), "steps = 2");
+    let weights = Run::new(&config).go().0.unwrap().weights.unwrap();
+    let whole = fs::read(&weights).unwrap();
+    fs::remove_file(&weights).unwrap();
+    Run::new(&config).go().0.unwrap();
+    assert!(fs::read(&weights).unwrap() == whole);
+    config.output.licence = Some("CC0".to_owned());
+    Run::new(&config).go().0.unwrap();
+    let store = ifr_net::ParameterStore::open(&weights).unwrap();
+    assert_eq!((store.metadata()["licence"].as_str(), store.metadata()["steps"].as_str()), ("CC0", "2"));
+}
+
+#[test]
+fn another_number_of_processes_goes_on_only_when_told_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), "steps = 2");
+    Run { stop_at: Some(1), ..Run::new(&config) }.go().0.unwrap();
+    let path = newest(&config.output.dir).unwrap().unwrap().join("state.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("\"processes\": 1", "\"processes\": 4")).unwrap();
+    let words = Run::new(&config).go().0.unwrap_err().to_string();
+    assert!(words.contains("processes: 4 before, 1 now; steps in all: 2 before, 2 now"), "{words}");
+    let options = TrainOptions { resume: true, ..TrainOptions::default() };
+    let (done, _, notices) = Run { options, ..Run::new(&config) }.go();
+    assert_eq!(done.unwrap().end, End::Done);
+    assert!(notices.iter().any(|n| n.contains("processes: 4 before")), "{notices:?}");
+}
+
+#[test]
 fn another_configuration_goes_on_only_when_told_to() {
     let dir = tempfile::tempdir().unwrap();
     Run::new(&config(dir.path(), "steps = 2")).go().0.unwrap();

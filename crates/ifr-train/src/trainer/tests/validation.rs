@@ -1,10 +1,27 @@
 use std::fs;
+use std::time::Duration;
 
 use ifr_frame::{ColorDescription, PixelFormat};
 use ifr_net::ParameterStore;
 use ifr_video::images::write_image;
 
 use super::*;
+use crate::End;
+
+/// A minute's time.
+fn minute() -> TrainOptions {
+    TrainOptions { time_budget: Some(Duration::from_secs(60)), ..TrainOptions::default() }
+}
+
+/// A clock that stands still until that step is in the log, and then shows so many seconds.
+fn until(config: &Config, step: u64, seconds: u64) -> Clock {
+    let log = config.output.dir.join("log.csv");
+    Box::new(move || {
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        let is_there = text.lines().any(|line| line.starts_with(&format!("{step},")));
+        Duration::from_secs(if is_there { seconds } else { 0 })
+    })
+}
 
 /// Two triplets of the film.
 fn triplets(root: &Path) {
@@ -65,13 +82,67 @@ fn averaged_weights_are_measured_beside_the_baselines_and_the_best_are_exported(
 fn a_validation_that_time_did_not_allow_comes_first_next_time() {
     let dir = tempfile::tempdir().unwrap();
     let config = validated(dir.path());
-    // Stopped when it was due.
-    let (stopped, steps, _) = Run { stop_at: Some(2), ..Run::new(&config) }.go();
-    assert!(stopped.unwrap().validation.is_none());
+    // When the second step is made, time is nearly up.
+    let (ended, steps, _) = Run { options: minute(), clock: until(&config, 2, 59), ..Run::new(&config) }.go();
+    let ended = ended.unwrap();
+    assert!(ended.end == End::OutOfTime && ended.validation.is_none());
     assert_eq!((steps.len(), last(&config, 8).state.validated), (2, None));
     Run::new(&config).go().0.unwrap();
     let table = fs::read_to_string(config.output.dir.join("validation.csv")).unwrap();
     assert_eq!(table.lines().filter(|line| line.starts_with("2,film")).count(), 1, "{table}");
+}
+
+#[test]
+fn a_validation_that_no_run_has_time_for_is_left_out_with_a_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = validated(dir.path());
+    Run { stop_at: Some(2), ..Run::new(&config) }.go().0.unwrap();
+    // As if one had taken an hour before.
+    let path = newest(&config.output.dir).unwrap().unwrap().join("state.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let seconds = |value: &str| {
+        text.replace("\"validation_seconds\": null", &format!("\"validation_seconds\": {value}"))
+    };
+    fs::write(&path, seconds("3600.0")).unwrap();
+    let (ended, steps, notices) = Run { options: minute(), ..Run::new(&config) }.go();
+    let ended = ended.unwrap();
+    assert_eq!((ended.end, steps.len()), (End::Done, 2));
+    assert!(ended.validation.is_none() && ended.weights.unwrap().is_file());
+    assert!(notices.iter().any(|n| n.contains("no validation at step 2")), "{notices:?}");
+
+    // With time enough the last one is made up for.
+    let (ended, steps, _) = Run::new(&config).go();
+    assert_eq!((ended.unwrap().validation.unwrap().step, steps.len()), (4, 0));
+
+    let path = newest(&config.output.dir).unwrap().unwrap().join("state.json");
+    fs::write(&path, seconds("-1.0")).unwrap();
+    let error = Run::new(&config).go().0.unwrap_err().to_string();
+    assert!(error.contains("validation_seconds is -1"), "{error}");
+}
+
+#[test]
+fn the_best_on_other_sets_does_not_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = validated(dir.path());
+    Run::new(&config).go().0.unwrap();
+    let mut other = config.clone();
+    other.validation.sets[0].limit = Some(1);
+    let (done, steps, notices) = Run::new(&other).go();
+    let validation = done.unwrap().validation.unwrap();
+    assert!(validation.best && validation.sets[0].images == 1 && steps.is_empty());
+    assert!(notices.iter().any(|n| n.contains("validation.sets have changed")), "{notices:?}");
+    // Nothing has changed this time.
+    let (done, _, notices) = Run::new(&other).go();
+    assert!(done.unwrap().validation.is_none() && notices.is_empty(), "{notices:?}");
+}
+
+#[test]
+fn sets_of_one_name_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = validated(dir.path());
+    config.validation.sets.push(config.validation.sets[0].clone());
+    let error = Run::new(&config).go().0.unwrap_err().to_string();
+    assert!(error.contains("validation.sets[1] = \"film\"") && error.contains("`name`"), "{error}");
 }
 
 #[test]
