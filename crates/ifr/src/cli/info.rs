@@ -12,7 +12,7 @@ use super::Failure;
 #[derive(Debug, Parser)]
 pub(crate) struct Args {
     /// An embedded model, a safetensors file, or the name of a network (ifrnet-s, ifrnet-b or ifrnet-l, as published or, with
-    /// +flow at the end, on the prior of flow).
+    /// +flow at the end, on the prior of flow; ifr-plus).
     model: String,
     /// Size of the frames, padded to what the network asks for.
     #[arg(long, value_name = "WxH", default_value = "448x256", value_parser = size)]
