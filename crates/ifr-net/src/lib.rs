@@ -140,6 +140,7 @@ mod prior;
 pub mod reference;
 mod store;
 mod tensor;
+mod timesteps;
 
 pub use cost::{Cost, StageCost};
 pub use graph::{
@@ -148,8 +149,9 @@ pub use graph::{
 };
 pub use ifrnet::IfrNet;
 pub use ifrplus::IfrPlus;
-pub use network::{Network, RecogniseError, Scales, Timesteps, recognise};
+pub use network::{Network, RecogniseError, Scales, recognise};
 pub use parameters::{Mismatch, ParameterError, Parameters};
 pub use prior::{Prior, UnknownPrior};
 pub use store::{Dtype, Entry, ParameterStore, StoreError, write_safetensors};
 pub use tensor::{InputError, RunSize, Tensor};
+pub use timesteps::{Timesteps, TimestepsError};

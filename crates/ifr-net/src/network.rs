@@ -9,6 +9,7 @@ use crate::ifrplus::IfrPlus;
 use crate::parameters::Mismatch;
 use crate::prior::Prior;
 use crate::store::{ParameterStore, printable};
+use crate::timesteps::Timesteps;
 
 /// A network this crate describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,15 +19,6 @@ pub enum Network {
     IfrNet(IfrNet),
     /// IFR+, or a network of its kind.
     IfrPlus(IfrPlus),
-}
-
-/// The instants between two frames that a network can make.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Timesteps {
-    /// Any t between 0 and 1.
-    Any,
-    /// The middle alone: t is 0.5.
-    Midpoint,
 }
 
 /// At what scales a network works; see [`IfrNet::graph`] and [`IfrPlus::graph`].
@@ -73,7 +65,7 @@ impl Network {
         std::iter::once(name).chain(prior).collect()
     }
 
-    /// The instants it can make. Weights may know fewer: IFRNet's, when they were trained on middles alone.
+    /// The instants it can make. Weights may know fewer: see [`Network::timesteps_of`].
     pub fn timesteps(&self) -> Timesteps {
         match self {
             Self::IfrNet(_) => Timesteps::Any,
