@@ -30,6 +30,9 @@ pub enum FrameError {
     /// A bit depth outside 8 to 16.
     #[error("{0} bits a sample are not supported: 8 to 16 are")]
     Depth(u8),
+    /// A number of halvings outside 1 to 8.
+    #[error("'{0}' is not how often an interval may be halved: give 1 to 8")]
+    BisectDepth(String),
     /// A frame rate that is no positive number.
     #[error(
         "'{0}' is not a frame rate: give a whole number (60), a decimal (59.94) or a fraction (60000/1001) above 0 and at most 100000"

@@ -7,6 +7,7 @@
 //!   with the frame's own matrix, range and chroma siting, so that in-between frames match their neighbours.
 //! * [`Time`] is an exact rational number of seconds. It is rounded once, by [`Time::to_pts`], when a container is
 //!   written.
+//! * [`Bisection`] makes any instant out of middles alone, for methods that can make no other.
 //!
 //! ```
 //! use ifr_frame::{ColorDescription, Frame, PixelFormat, Rate, Time};
@@ -21,6 +22,7 @@
 //! # Ok::<(), ifr_frame::FrameError>(())
 //! ```
 
+mod bisect;
 mod color;
 mod convert;
 mod error;
@@ -33,6 +35,7 @@ mod rate;
 mod resample;
 mod time;
 
+pub use bisect::{BisectDepth, Bisection, Dyadic};
 pub use color::{ChromaSiting, ColorDescription, Matrix, Primaries, Range, Transfer};
 pub use error::FrameError;
 pub use format::{ColorModel, PixelFormat, Subsampling};
