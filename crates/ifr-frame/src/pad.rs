@@ -21,6 +21,11 @@ impl Padding {
         (self.padded_width, self.padded_height)
     }
 
+    /// Whether there is nothing to add or to crop.
+    pub fn is_none(self) -> bool {
+        self.padded_size() == (self.width, self.height)
+    }
+
     /// The image with its last column and row repeated.
     ///
     /// # Errors
@@ -82,6 +87,7 @@ mod tests {
         let padding = Padding::to_multiple(w, h, 4);
         let padded = padding.pad(&image).unwrap();
         assert_eq!(padding.padded_size(), (8, 4));
+        assert!(!padding.is_none() && Padding::to_multiple(8, 4, 4).is_none());
         assert_eq!(padded.channel(1)[7], image.channel(1)[4]);
         assert_eq!(padded.channel(2)[3 * 8], image.channel(2)[2 * 5]);
         assert_eq!(padding.crop(&padded).unwrap(), image);

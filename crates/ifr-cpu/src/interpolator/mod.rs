@@ -1,0 +1,166 @@
+//! A network behind the trait [`Interpolate`].
+
+mod alpha;
+mod pairs;
+mod picture;
+mod runner;
+
+use std::sync::Arc;
+
+use ifr_frame::{
+    BisectDepth, Bisection, Frame, FrameError, Interpolate, InterpolateError, Padding, Pair, RgbImage,
+};
+use ifr_net::{Extent, Graph, Parameters, Phase, Prior};
+
+use self::pairs::{BisectedPair, DirectPair};
+use self::picture::Picture;
+use self::runner::{Runner, failed, on};
+use crate::engine::{Engine, EngineOptions};
+use crate::error::CpuError;
+use crate::prior::FlowPrior;
+
+/// Made images of a pair that are kept for its other instants, in bytes (beside those on the way to the last one, which
+/// are kept in any case): every one of a small frame's, two at 3840×2160.
+const KEPT: usize = 256 << 20;
+
+/// Makes in-between frames with a network.
+///
+/// Frames become float RGB, are padded to the multiple the network asks for (by repeating the last row and column), and
+/// what comes out is cropped and converted back to the format and colour description of its sources. An alpha plane is
+/// blended linearly: networks know nothing of it. Large frames can be handled at a lower working scale, which is a
+/// property of the graph ([`IfrNet::graph`](ifr_net::IfrNet::graph)).
+///
+/// A graph that asks for a [prior](Prior) gets it: the flows and the frame of
+/// [`FlowInterpolator::prior`](ifr_flow::FlowInterpolator::prior) in its best quality, padded likewise, worked out on the
+/// same threads.
+///
+/// Networks and weights that know the middle between two frames alone are [bisected](NetInterpolator::bisecting).
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use ifr_cpu::{EngineOptions, NetInterpolator};
+/// use ifr_frame::{ColorDescription, Frame, Interpolate, PixelFormat};
+/// use ifr_net::{IfrNet, Parameters};
+///
+/// let graph = IfrNet::S.graph("0.5".parse()?)?; // flows are found at half size
+/// let parameters = Parameters::by_rule(&graph);
+/// let mut net = NetInterpolator::new(&graph, &parameters, EngineOptions::default())?;
+///
+/// let frame = Arc::new(Frame::black(PixelFormat::YUV420P8, 50, 30, ColorDescription::default())?);
+/// let mut pair = net.pair(&frame, &frame)?;
+/// assert!(pair.at(0.5)?.is_like(&frame));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct NetInterpolator {
+    network: Runner,
+    /// The second frame of the last pair, ready for the network: usually the first of the next.
+    last: Option<Arc<Picture>>,
+    /// Room for the network's output.
+    output: Option<RgbImage>,
+    /// What the network is told of each instant beside the images, if it asks for that.
+    prior: Option<FlowPrior>,
+    /// How often an interval is halved; `None`: the network makes any instant.
+    depth: Option<BisectDepth>,
+}
+
+impl NetInterpolator {
+    /// An interpolator for a graph that takes two images and a timestep, and a prior or not, and makes one image of their
+    /// size.
+    ///
+    /// # Errors
+    /// [`CpuError::Interface`] when the graph is none of that kind; otherwise as [`Engine::new`].
+    pub fn new(graph: &Graph, parameters: &Parameters, options: EngineOptions) -> Result<Self, CpuError> {
+        let fault = |problem: &str| CpuError::Interface {
+            network: graph.name().to_owned(),
+            problem: problem.to_owned(),
+        };
+        let kind = |&id| {
+            let info = graph.tensor(id);
+            (info.phase, info.channels, info.extent)
+        };
+        let plain = [
+            (Phase::Pair, 3, Extent::FULL),
+            (Phase::Pair, 3, Extent::FULL),
+            (Phase::Instant, 1, Extent::Point),
+        ];
+        let prior = [(Phase::Instant, 4, Extent::FULL), (Phase::Instant, 3, Extent::FULL)];
+        let inputs: Vec<_> = graph.inputs().iter().map(kind).collect();
+        let named = graph.inputs().iter().skip(plain.len()).map(|&id| graph.tensor(id).name.as_str());
+        let prior = if inputs == plain {
+            None
+        } else if inputs == [&plain[..], &prior].concat() && named.eq([Prior::FLOWS, Prior::FRAME]) {
+            Some(FlowPrior::new(options.pool.clone()))
+        } else {
+            return Err(fault(
+                "its inputs are not two images and a timestep, with or without the prior 'flow'",
+            ));
+        };
+        let outputs: Vec<_> = graph.outputs().iter().map(kind).map(|(_, c, e)| (c, e)).collect();
+        if outputs != [(3, Extent::FULL)] {
+            return Err(fault("its output is not one image"));
+        }
+        let pool = options.pool.clone();
+        let network = Runner { engine: Engine::new(graph, parameters, options)?, pool, runs: 0 };
+        Ok(Self { network, last: None, output: None, prior, depth: None })
+    }
+
+    /// The same for a network, or weights, that make middles alone: other instants are made by halving the interval up to
+    /// `depth` times, with middles of middles, in floating point and padded all the way. An instant that this does not reach
+    /// becomes the nearest that it does: see [`Dyadic::nearest`](ifr_frame::Dyadic::nearest) and [`Bisection`].
+    #[must_use]
+    pub fn bisecting(self, depth: BisectDepth) -> Self {
+        Self { depth: Some(depth), ..self }
+    }
+
+    /// How often the network has run: once for each instant or, [bisecting](Self::bisecting), once for each middle.
+    #[must_use]
+    pub fn runs(&self) -> u64 {
+        self.network.runs
+    }
+
+    /// The engine at work.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.network.engine
+    }
+
+    fn picture(&self, frame: &Arc<Frame>, padding: Padding) -> Result<Arc<Picture>, FrameError> {
+        let is_of = |picture: &&Arc<Picture>| picture.source.as_ref().is_some_and(|s| Arc::ptr_eq(s, frame));
+        match self.last.as_ref().filter(is_of) {
+            Some(known) => Ok(Arc::clone(known)),
+            None => Picture::of_source(frame, padding).map(Arc::new),
+        }
+    }
+}
+
+impl Interpolate for NetInterpolator {
+    fn name(&self) -> &str {
+        self.network.engine.graph().name()
+    }
+
+    fn pair<'a>(
+        &'a mut self,
+        first: &Arc<Frame>,
+        second: &Arc<Frame>,
+    ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
+        InterpolateError::check_pair(first, second)?;
+        let multiple = self.network.engine.graph().multiple();
+        let padding = Padding::to_multiple(first.width(), first.height(), multiple);
+        let convert = || rayon::join(|| self.picture(first, padding), || self.picture(second, padding));
+        let (a, b) = on(self.network.pool.as_ref(), convert);
+        let (a, b) = (a.map_err(failed)?, b.map_err(failed)?);
+        self.last = Some(Arc::clone(&b));
+        let Self { network, output, prior, depth, .. } = self;
+        let sources = [first.clone(), second.clone()];
+        if let Some(depth) = *depth {
+            let between = Bisection::new(Arc::clone(&a), b, KEPT / size_of_val(a.rgb.data()));
+            let prior = prior.as_mut();
+            return Ok(Box::new(BisectedPair { network, prior, between, depth, sources, padding }));
+        }
+        network.pair([&a, &b])?;
+        let prior = prior.as_mut().map(|prior| prior.pair(first, second)).transpose()?;
+        Ok(Box::new(DirectPair { network, output, prior, sources, padding }))
+    }
+}

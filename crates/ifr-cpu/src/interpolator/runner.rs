@@ -1,0 +1,94 @@
+//! The network itself, image in, image out.
+
+use std::sync::Arc;
+
+use ifr_frame::{Frame, InterpolateError, Padding, RgbImage};
+use rayon::ThreadPool;
+
+use super::picture::Picture;
+use crate::engine::Engine;
+use crate::prior::{FlowPrior, PairPrior};
+
+/// An engine and what it needs to make images between images.
+#[derive(Debug)]
+pub(super) struct Runner {
+    pub(super) engine: Engine,
+    pub(super) pool: Option<Arc<ThreadPool>>,
+    /// How many images have been made.
+    pub(super) runs: u64,
+}
+
+impl Runner {
+    /// Prepares two images: all that does not depend on an instant.
+    pub(super) fn pair(&mut self, pictures: [&Arc<Picture>; 2]) -> Result<(), InterpolateError> {
+        let [a, b] = pictures.map(|picture| &picture.rgb);
+        self.engine.pair(a.width(), a.height(), &[a.data(), b.data()]).map_err(failed)
+    }
+
+    /// Makes the image at `t` of the pair prepared last, into `image`.
+    pub(super) fn at(
+        &mut self,
+        t: f32,
+        prior: Option<&mut PairPrior<'_>>,
+        padding: Padding,
+        image: &mut RgbImage,
+    ) -> Result<(), InterpolateError> {
+        let Self { engine, pool, runs } = self;
+        match prior {
+            Some(prior) => {
+                let (flows, frame) = on(pool.as_ref(), || prior.at(t, padding))?;
+                engine.at(&[&[t], flows, frame.data()])
+            }
+            None => engine.at(&[&[t]]),
+        }
+        .map_err(failed)?;
+        *runs += 1;
+        engine.read_output(0, image.data_mut()).map_err(failed)
+    }
+
+    /// Makes the middle of two images. A prior sees the source frames where both are sources.
+    pub(super) fn middle(
+        &mut self,
+        pictures: [&Arc<Picture>; 2],
+        prior: Option<&mut FlowPrior>,
+        padding: Padding,
+    ) -> Result<Picture, InterpolateError> {
+        let mut prior = match prior {
+            Some(prior) => {
+                let [a, b] = match pictures.map(|picture| picture.source.clone()) {
+                    [Some(a), Some(b)] => [a, b],
+                    _ => self.wide(pictures, padding)?,
+                };
+                Some(prior.pair(&a, &b)?)
+            }
+            None => None,
+        };
+        self.pair(pictures)?;
+        let (width, height) = padding.padded_size();
+        let mut image = RgbImage::black(width, height).map_err(failed)?;
+        self.at(0.5, prior.as_mut(), padding, &mut image)?;
+        Ok(Picture::made(image))
+    }
+
+    fn wide(
+        &self,
+        [a, b]: [&Arc<Picture>; 2],
+        padding: Padding,
+    ) -> Result<[Arc<Frame>; 2], InterpolateError> {
+        let convert = || rayon::join(|| a.wide(padding), || b.wide(padding));
+        let (a, b) = on(self.pool.as_ref(), convert);
+        Ok([a.map_err(failed)?, b.map_err(failed)?])
+    }
+}
+
+/// Works on the threads of a pool, or of rayon's own.
+pub(super) fn on<T: Send>(pool: Option<&Arc<ThreadPool>>, work: impl FnOnce() -> T + Send) -> T {
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
+    }
+}
+
+pub(super) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> InterpolateError {
+    InterpolateError::Engine(Box::new(error))
+}
