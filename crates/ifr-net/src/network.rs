@@ -65,6 +65,14 @@ impl Network {
         std::iter::once(name).chain(prior).collect()
     }
 
+    /// Whether it has a refiner, whose scale is then its own.
+    pub fn has_refiner(&self) -> bool {
+        match self {
+            Self::IfrNet(_) => false,
+            Self::IfrPlus(_) => true,
+        }
+    }
+
     /// The instants it can make. Weights may know fewer: see [`Network::timesteps_of`].
     pub fn timesteps(&self) -> Timesteps {
         match self {

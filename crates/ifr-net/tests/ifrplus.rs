@@ -85,6 +85,7 @@ fn it_knows_the_middle_alone() {
     for net in Network::all() {
         let middle = net.name() == "ifr-plus";
         assert_eq!(net.timesteps() == Timesteps::Midpoint, middle, "{net}");
+        assert_eq!(net.has_refiner(), middle);
     }
 }
 

@@ -1,17 +1,40 @@
 use std::sync::Arc;
 
-use ifr_cpu::{CpuError, EngineOptions, NetInterpolator};
+use ifr_cpu::{CpuError, EngineOptions};
 use ifr_flow::{FlowInterpolator, FlowOptions};
-use ifr_frame::{Frame, Interpolate, InterpolateError, Pair};
+use ifr_frame::{BisectDepth, Frame, Interpolate, InterpolateError, Pair};
 use ifr_net::{GraphError, Ratio};
 use thiserror::Error;
 
+use crate::method::{Method, Times};
 use crate::model::Kind;
-use crate::{Device, DeviceError, Model};
+use crate::scaled::ScaledNet;
+use crate::{Device, DeviceError, Model, Scale};
 
 /// Makes in-between frames with a [`Model`] on a [`Device`].
+#[derive(Debug)]
 pub struct Interpolator {
-    engine: Box<dyn Interpolate>,
+    engine: Engine,
+    /// What the model is called, with its file.
+    model: String,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Flow(FlowInterpolator),
+    Net(Box<ScaledNet>),
+}
+
+/// How an [`Interpolator`] works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InterpolatorOptions {
+    /// The scale at which a network finds motion, 1/16 to 1: a smaller one is faster and reaches farther; the new frame is
+    /// put together at full size.
+    pub flow_scale: Scale,
+    /// The scale at which a network corrects what it has put together, 1/16 to 1; for networks with a refiner (IFR+).
+    pub refine_scale: Scale,
+    /// How often an interval is halved by a model that makes middles alone ([`Model::timesteps`]).
+    pub bisect_depth: BisectDepth,
 }
 
 /// A model that cannot be made ready.
@@ -33,34 +56,66 @@ pub enum InterpolatorError {
 }
 
 impl Interpolator {
-    /// Gets a model ready to run.
+    /// Gets a model ready to run, with scales that suit the frames and instants to 1/16 of an interval.
     ///
     /// # Errors
     /// [`InterpolatorError`] when the device's threads cannot be started or the network cannot run.
     pub fn new(model: &Model, device: &Device) -> Result<Self, InterpolatorError> {
-        Self::with_scale(model, device, Ratio::ONE)
+        Self::with_options(model, device, InterpolatorOptions::default())
     }
 
-    /// Gets a model ready to run at a working scale, 1/4 to 1: a network then finds motion on frames that much smaller,
-    /// which is faster and reaches farther, and puts the new frame together at full size.
+    /// Gets a model ready to run. What depends on the size of the frames is made for the first pair.
     ///
     /// # Errors
     /// [`InterpolatorError`] as for [`Interpolator::new`], or when the model has no such scale.
-    pub fn with_scale(model: &Model, device: &Device, scale: Ratio) -> Result<Self, InterpolatorError> {
+    pub fn with_options(
+        model: &Model,
+        device: &Device,
+        options: InterpolatorOptions,
+    ) -> Result<Self, InterpolatorError> {
         let pool = Some(device.pool()?);
-        let engine: Box<dyn Interpolate> = match &model.kind {
-            Kind::Flow(_) if scale != Ratio::ONE => {
-                return Err(InterpolatorError::NoScale(model.to_string()));
-            }
+        let scaled =
+            [options.flow_scale, options.refine_scale].iter().any(|s| s.or(Ratio::ONE) != Ratio::ONE);
+        let engine = match &model.kind {
+            Kind::Flow(_) if scaled => return Err(InterpolatorError::NoScale(model.to_string())),
             Kind::Flow(quality) => {
-                Box::new(FlowInterpolator::with_options(FlowOptions { quality: *quality, pool }))
+                Engine::Flow(FlowInterpolator::with_options(FlowOptions { quality: *quality, pool }))
             }
             Kind::Net(net) => {
-                let options = EngineOptions { pool, ..EngineOptions::default() };
-                Box::new(NetInterpolator::new(&net.network.graph(scale)?, &net.parameters, options)?)
+                let engine = EngineOptions { pool, ..EngineOptions::default() };
+                Engine::Net(Box::new(ScaledNet::new(net, options, engine)?))
             }
         };
-        Ok(Self { engine })
+        Ok(Self { engine, model: model.to_string() })
+    }
+
+    /// Which instants it makes.
+    pub fn times(&self) -> Times {
+        match &self.engine {
+            Engine::Flow(_) => Times::Any,
+            Engine::Net(net) => net.times(),
+        }
+    }
+
+    /// How it makes frames of `width` × `height` pixels.
+    ///
+    /// # Errors
+    /// [`InterpolatorError::Graph`] when it makes none of that size.
+    pub fn method(&self, width: usize, height: usize) -> Result<Method, InterpolatorError> {
+        let mut method = Method {
+            model: self.model.clone(),
+            flow_scale: None,
+            refine_scale: None,
+            times: self.times(),
+            cost: None,
+        };
+        if let Engine::Net(net) = &self.engine {
+            let scales = net.scales(width, height);
+            method.flow_scale = Some(scales.flow);
+            method.refine_scale = net.has_refiner().then_some(scales.refine);
+            method.cost = Some(net.cost(width, height)?);
+        }
+        Ok(method)
     }
 
     /// Prepares a pair: `first` is at t = 0, `second` at t = 1. Consecutive pairs that share a frame (the same
@@ -73,13 +128,19 @@ impl Interpolator {
         first: &Arc<Frame>,
         second: &Arc<Frame>,
     ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
-        self.engine.pair(first, second)
+        match &mut self.engine {
+            Engine::Flow(flow) => flow.pair(first, second),
+            Engine::Net(net) => net.pair(first, second),
+        }
     }
 }
 
 impl Interpolate for Interpolator {
     fn name(&self) -> &str {
-        self.engine.name()
+        match &self.engine {
+            Engine::Flow(flow) => flow.name(),
+            Engine::Net(net) => net.name(),
+        }
     }
 
     fn pair<'a>(
@@ -87,12 +148,6 @@ impl Interpolate for Interpolator {
         first: &Arc<Frame>,
         second: &Arc<Frame>,
     ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
-        self.engine.pair(first, second)
-    }
-}
-
-impl std::fmt::Debug for Interpolator {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Interpolator").field("model", &self.engine.name()).finish()
+        Self::pair(self, first, second)
     }
 }

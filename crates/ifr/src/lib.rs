@@ -26,12 +26,18 @@
 pub mod job;
 
 mod device;
+mod foreign;
 mod interpolator;
+mod method;
 mod model;
+mod scale;
+mod scaled;
 
 pub use device::{Device, DeviceError};
-pub use interpolator::{Interpolator, InterpolatorError};
+pub use interpolator::{Interpolator, InterpolatorError, InterpolatorOptions};
+pub use method::{Method, Times};
 pub use model::{Model, ModelError};
+pub use scale::Scale;
 
 pub use ifr_eval as eval;
 pub use ifr_flow as flow;

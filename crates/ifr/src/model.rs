@@ -7,8 +7,11 @@ use std::sync::{Arc, LazyLock};
 use ifr_flow::Quality;
 use ifr_net::{
     GraphError, Network, ParameterError, ParameterStore, Parameters, Ratio, RecogniseError, StoreError,
+    Timesteps, TimestepsError,
 };
 use thiserror::Error;
+
+use crate::foreign::Foreign;
 
 /// A method that makes in-between frames.
 ///
@@ -29,6 +32,7 @@ pub(crate) enum Kind {
 pub(crate) struct NetModel {
     pub(crate) network: Network,
     pub(crate) parameters: Parameters,
+    pub(crate) timesteps: Timesteps,
     metadata: BTreeMap<String, String>,
     /// The file; `None` where it is part of the program.
     origin: Option<String>,
@@ -70,9 +74,13 @@ impl Model {
     /// A network from a safetensors file; which one is recognised by the names and shapes of its parameters.
     ///
     /// # Errors
-    /// [`ModelError`] when the file cannot be read, holds no known network or contradicts itself.
+    /// [`ModelError`] when the file cannot be read, is of another format, holds no known network or contradicts itself.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ModelError> {
-        let store = ParameterStore::open(path)?;
+        let path = path.as_ref();
+        let store = ParameterStore::open(path).map_err(|error| match (&error, Foreign::of(path)) {
+            (StoreError::Malformed { .. }, Some(foreign)) => ModelError::Foreign(foreign.advice(path)),
+            _ => error.into(),
+        })?;
         let origin = store.origin().to_owned();
         Self::of_store(&store, Some(origin))
     }
@@ -87,7 +95,10 @@ impl Model {
         // All scales of a network have the same parameters.
         let parameters = Parameters::read(&network.graph(Ratio::ONE)?, store)?;
         let metadata = store.metadata().clone();
-        Ok(Self { kind: Kind::Net(Arc::new(NetModel { network, parameters, metadata, origin })) })
+        let timesteps = network
+            .timesteps_of(&metadata, &parameters)
+            .map_err(|error| ModelError::Timesteps { origin: store.origin().to_owned(), error })?;
+        Ok(Self { kind: Kind::Net(Arc::new(NetModel { network, parameters, timesteps, metadata, origin })) })
     }
 
     /// The names of the models that need no file, best first; the first is the default.
@@ -100,6 +111,15 @@ impl Model {
         match &self.kind {
             Kind::Flow(_) => None,
             Kind::Net(net) => Some(net.network),
+        }
+    }
+
+    /// The instants between two frames that it makes by itself. With [`Timesteps::Midpoint`], an
+    /// [`Interpolator`](crate::Interpolator) makes the others by halving.
+    pub fn timesteps(&self) -> Timesteps {
+        match &self.kind {
+            Kind::Flow(_) => Timesteps::Any,
+            Kind::Net(net) => net.timesteps,
         }
     }
 
@@ -122,12 +142,24 @@ pub enum ModelError {
         /// The name given.
         name: String,
     },
+    /// Weights in a format that has to be converted: what it is and how.
+    #[error("{0}")]
+    Foreign(String),
     /// The file cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The file holds no known network, or contradicts itself.
     #[error(transparent)]
     Network(#[from] RecogniseError),
+    /// It cannot be said which instants the weights know.
+    #[error("{origin}: {error}")]
+    Timesteps {
+        /// The file.
+        origin: String,
+        /// Why.
+        #[source]
+        error: TimestepsError,
+    },
     /// The parameters cannot be read.
     #[error(transparent)]
     Parameters(#[from] ParameterError),
@@ -213,5 +245,26 @@ mod tests {
         let path = dir.path().join("text.safetensors");
         std::fs::write(&path, "not a network at all").unwrap();
         assert!(matches!(Model::open(&path), Err(ModelError::Store(_))));
+        let path = dir.path().join("text.pth");
+        std::fs::write(&path, "not a network at all").unwrap();
+        assert!(matches!(Model::open(&path), Err(ModelError::Foreign(_))));
+    }
+
+    #[test]
+    fn models_know_their_instants() {
+        assert_eq!(Model::flow().timesteps(), Timesteps::Any);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("net.safetensors");
+        let network = Network::IfrNet(IfrNet::S);
+        let parameters = Parameters::by_rule(&network.graph(Ratio::ONE).unwrap());
+        let opened = |word: Option<&str>| {
+            let words = word.map(|word| (Timesteps::KEY.to_owned(), word.to_owned()));
+            parameters.save(&path, ifr_net::Dtype::F16, &words.into_iter().collect()).unwrap();
+            Model::open(&path).map(|model| model.timesteps())
+        };
+        assert_eq!(opened(None).unwrap(), Timesteps::Any);
+        assert_eq!(opened(Some("midpoint")).unwrap(), Timesteps::Midpoint);
+        let error = opened(Some("some")).unwrap_err().to_string();
+        assert!(error.contains("net.safetensors: timesteps 'some' are unknown"), "{error}");
     }
 }

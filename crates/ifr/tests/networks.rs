@@ -4,20 +4,9 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use common::{ffmpeg, frames, ifr, ifr_fails, ifr_ok, names, shared, text, video};
+use common::{ffmpeg, frames, ifr, ifr_fails, ifr_ok, names, shared, text, video, weights};
 use ifr::net::{Dtype, Network, Parameters, Ratio};
-
-/// A network's weights, made by rule: its frames are no pictures, but everything else is as it will be.
-fn weights(dir: &Path, name: &str) -> PathBuf {
-    let network = Network::all().find(|n| n.name() == name).unwrap();
-    let path = dir.join(format!("{name}.safetensors"));
-    let parameters = Parameters::by_rule(&network.graph(Ratio::ONE).unwrap());
-    let words = network.metadata().into_iter().chain([("made".into(), "by rule".into())]);
-    parameters.save(&path, Dtype::F16, &words.collect()).unwrap();
-    path
-}
 
 #[test]
 fn a_network_interpolates_odd_sizes_at_any_rate_and_scale() {

@@ -74,9 +74,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let source = job::open(&request)?;
     let choice = video::container_for(source.info(), None);
     request.output = Some(dir.join(format!("{name}.smooth.{}", choice.extension)));
-    let plan = Plan::new(&request, source.info())?;
-    let display = Display::new(Style::Bar, &plan);
     let mut engine: Interpolator = args.model.interpolator()?;
+    let plan = Plan::new(&request, source.info())?;
+    let (width, height) = (plan.source.video.width, plan.source.video.height);
+    let plan = plan.with_method(engine.method(width, height).map_err(Failure::usage)?);
+    let display = Display::new(Style::Bar, &plan);
     let report = job::run(&plan, source, &mut engine, &|p| display.update(p), &interrupt::flag());
     let report = report.inspect_err(|e| display.failed(e))?;
     display.done(&report);

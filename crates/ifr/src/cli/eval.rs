@@ -11,11 +11,10 @@ use ifr::eval::{
     Blend, ClipOptions, Convention, EvalError, EvalOptions, FrameFolder, Interpolated, Kind, Lpips, Method,
     Report, Set, SetOptions, csv, evaluate, open_set, table, write_html,
 };
-use ifr::net::Ratio;
-use ifr::{Device, Interpolator, Model};
+use ifr::{Device, Interpolator, InterpolatorOptions, Model, Scale};
 
 use super::eval_progress::Display;
-use super::model::{scale, threads};
+use super::model::{DepthArgs, ScaleArgs, threads};
 use super::{Failure, interrupt};
 
 /// Frames kept at either end for the page.
@@ -58,9 +57,10 @@ pub(crate) struct Args {
     /// Frames that another program made, by the cases' names or by numbers; may be given several times.
     #[arg(long = "frames", value_name = "DIR")]
     frames: Vec<PathBuf>,
-    /// Working scale of networks, 0.25 to 1.
-    #[arg(long, value_name = "S", default_value_t = Ratio::ONE, value_parser = scale)]
-    scale: Ratio,
+    #[command(flatten)]
+    scales: ScaleArgs,
+    #[command(flatten)]
+    depth: DepthArgs,
     /// Average over mirrored and time-reversed inputs: eight times the work.
     #[arg(long)]
     tta: bool,
@@ -172,8 +172,18 @@ fn methods(args: &Args, device: &Device) -> Result<Vec<Box<dyn Method>>, Failure
         methods.push(Box::new(if args.tta { method.averaged() } else { method }));
     };
     let ready = |model: &Model| {
-        let scale = if model.network().is_some() { args.scale } else { Ratio::ONE };
-        Interpolator::with_scale(model, device, scale).map(Interpolated::new).map_err(Failure::usage)
+        // Of several methods, each takes the scales that it has.
+        let asked = args.scales.options(args.depth);
+        let network = model.network();
+        let options = InterpolatorOptions {
+            flow_scale: if network.is_some() { asked.flow_scale } else { Scale::Auto },
+            refine_scale: match network {
+                Some(network) if network.has_refiner() => asked.refine_scale,
+                _ => Scale::Auto,
+            },
+            ..asked
+        };
+        Interpolator::with_options(model, device, options).map(Interpolated::new).map_err(Failure::usage)
     };
     if args.models.is_empty() && args.frames.is_empty() {
         push(Interpolated::new(Blend));

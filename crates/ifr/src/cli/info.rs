@@ -4,9 +4,10 @@ use std::io::Write;
 
 use clap::Parser;
 use ifr::Model;
-use ifr::net::{Cost, Network, Prior, Ratio};
+use ifr::net::{Cost, Network, Prior, Scales, Timesteps};
 
 use super::Failure;
+use super::model::ScaleArgs;
 
 /// Say which network a file holds and what it costs: parameters, multiply-accumulates by stage, memory.
 #[derive(Debug, Parser)]
@@ -17,9 +18,8 @@ pub(crate) struct Args {
     /// Size of the frames, padded to what the network asks for.
     #[arg(long, value_name = "WxH", default_value = "448x256", value_parser = size)]
     size: (usize, usize),
-    /// Working scale, 0.25 to 1.
-    #[arg(long, value_name = "S", default_value_t = Ratio::ONE, value_parser = super::model::scale)]
-    scale: Ratio,
+    #[command(flatten)]
+    scales: ScaleArgs,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -37,12 +37,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     // An embedded model has more to say than the network of its name.
     let embedded = Model::embedded().contains(&args.model.as_str());
     let known = Network::all().find(|n| n.name() == args.model && !embedded);
-    let (network, metadata) = match known {
-        Some(network) => (network, None),
+    let (network, timesteps, metadata) = match known {
+        Some(network) => (network, network.timesteps(), None),
         None => {
             let model: Model = args.model.parse().map_err(Failure::input)?;
             match model.network() {
-                Some(network) => (network, model.metadata().cloned()),
+                Some(network) => (network, model.timesteps(), model.metadata().cloned()),
                 None => {
                     return writeln!(out, "{model}: classical optical flow; it has no parameters")
                         .map_err(Failure::output);
@@ -50,8 +50,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             }
         }
     };
-    let graph = network.graph(args.scale).map_err(Failure::usage)?;
     let (w, h) = args.size;
+    let auto = network.scales_for(w, h);
+    let scales = Scales {
+        flow: args.scales.flow_scale.or(auto.flow),
+        refine: args.scales.refine_scale.or(auto.refine),
+    };
+    let graph = network.graph_at(scales).map_err(Failure::usage)?;
     let (w, h) = (w.next_multiple_of(graph.multiple()), h.next_multiple_of(graph.multiple()));
     let cost = Cost::of(&graph, w, h).map_err(Failure::usage)?;
     let written = if args.json {
@@ -63,6 +68,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let value = serde_json::json!({
             "network": network.name(),
             "prior": network.prior().map(Prior::name),
+            "timesteps": timesteps.name(),
+            "flow_scale": scales.flow.value(),
+            "refine_scale": network.has_refiner().then(|| scales.refine.value()),
             "width": w,
             "height": h,
             "parameters": cost.parameters(),
@@ -82,14 +90,25 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             }
             _ => String::new(),
         };
+        let refiner = match network.has_refiner() {
+            true => format!(", refiner's scale {}", scales.refine),
+            false => String::new(),
+        };
+        let scale = format!("\nflow scale {}{refiner}", scales.flow);
+        let times = match timesteps {
+            Timesteps::Any => "\ntimesteps any: makes every instant between two frames",
+            Timesteps::Midpoint => {
+                "\ntimesteps midpoint: makes middles alone; other instants are made by halving"
+            }
+        };
         // Other people's words, on our terminal: control characters are spelled out.
         let lines: String = metadata
             .iter()
             .flatten()
-            .filter(|(k, _)| *k != Prior::KEY)
+            .filter(|(k, _)| *k != Prior::KEY && *k != Timesteps::KEY)
             .map(|(k, v)| format!("\n{}: {}", k.escape_debug(), v.escape_debug()))
             .collect();
-        writeln!(out, "{cost}{prior}{lines}")
+        writeln!(out, "{cost}{scale}{times}{prior}{lines}")
     };
     written.map_err(Failure::output)
 }

@@ -192,6 +192,9 @@ fn one(
 ) -> Result<(), Failure> {
     let planned = job::open(request).and_then(|source| Ok((Plan::new(request, source.info())?, source)));
     let (plan, source) = planned.map_err(|e| failed(style, e))?;
+    let video = &plan.source.video;
+    let method = engine.method(video.width, video.height).map_err(Failure::usage)?;
+    let plan = plan.with_method(method);
     if !outputs.insert(plan.target.path().to_owned()) {
         return Err(Failure::usage(format!(
             "{} would be the output of two inputs; interpolate them one at a time, with -o",
@@ -297,17 +300,29 @@ fn still(args: &Args, first: &Path, second: &Path, style: Style) -> Result<(), F
     }
     let t = args.timestep.unwrap_or(0.5);
     let output = args.output.clone().unwrap_or_else(|| job::still_name(first, second, t));
+    let mut engine = args.model.interpolator()?;
+    let made = engine.times().made_for(t);
+    let notice = (made != t).then(|| {
+        format!("{} makes middles alone: the image is made for t = {made} instead of {t}", args.model.model)
+    });
     if args.dry_run {
         let (a, b, out) = (first.display(), second.display(), output.display());
-        let _ = writeln!(std::io::stdout(), "input     {a} and {b}\noutput    {out}: the image at t = {t}");
+        let _ =
+            writeln!(std::io::stdout(), "input     {a} and {b}\noutput    {out}: the image at t = {made}");
         return Ok(());
     }
-    let mut engine = args.model.interpolator()?;
     job::still(&mut engine, first, second, t, &output, args.force).map_err(|e| failed(style, e))?;
     match style {
-        Style::Bar => say!("{}", output.display()),
+        Style::Bar => {
+            if let Some(notice) = notice {
+                say!("notice: {notice}");
+            }
+            say!("{}", output.display());
+        }
         Style::Json { .. } => {
-            write_line(style, &json!({ "event": "summary", "output": output.to_string_lossy() }))
+            let notices: Vec<String> = notice.into_iter().collect();
+            let value = json!({ "event": "summary", "output": output.to_string_lossy(), "t": made, "notices": notices });
+            write_line(style, &value);
         }
         Style::Quiet => {}
     }

@@ -3,33 +3,65 @@
 use std::num::NonZeroUsize;
 
 use clap::Args;
+use ifr::frame::BisectDepth;
 use ifr::net::Ratio;
-use ifr::{Device, Interpolator, Model};
+use ifr::{Device, Interpolator, InterpolatorOptions, Model, Scale};
 
 use super::Failure;
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
     /// How in-between frames are made: an embedded model (flow, flow-fast; `ifr doctor` lists all), or a network's weights (a
-    /// safetensors file of IFRNet S, B or L, as published or on the prior of flow).
+    /// safetensors file of IFRNet S, B or L, as published or on the prior of flow, or of IFR+; `ifr convert` makes one of others).
     // By name, so that a model is made ready only where it is asked for.
     #[arg(long, value_name = "MODEL", default_value = Model::embedded()[0])]
     pub(crate) model: Model,
 
-    /// Working scale of a network (0.25, 0.33, 0.4, 0.5, 0.67, 0.75, 0.8, 1): smaller is faster and finds larger motion.
-    #[arg(long, value_name = "S", default_value_t = Ratio::ONE, value_parser = scale)]
-    pub(crate) scale: Ratio,
+    #[command(flatten)]
+    pub(crate) scales: ScaleArgs,
+
+    #[command(flatten)]
+    pub(crate) depth: DepthArgs,
 
     /// Threads to compute with [default: all processors this process may use].
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
-/// Working scales: those for which frames are padded to a multiple of no more than 64 pixels.
-const SCALES: [(u32, u32); 8] = [(1, 4), (1, 3), (2, 5), (1, 2), (2, 3), (3, 4), (4, 5), (1, 1)];
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ScaleArgs {
+    /// Scale at which a network finds motion (0.125, 0.25, 0.33, 0.4, 0.5, 0.67, 0.75, 0.8, 1): smaller is faster and finds
+    /// larger motion. auto: as published for the size; 1 for IFRNet.
+    #[arg(long, visible_alias = "scale", value_name = "S", default_value_t = Scale::Auto, value_parser = scale)]
+    pub(crate) flow_scale: Scale,
 
-/// The working scale that a number means: the nearest of [`SCALES`], if it is near.
-pub(crate) fn scale(text: &str) -> Result<Ratio, String> {
+    /// Scale of IFR+'s refiner, likewise.
+    #[arg(long, value_name = "S", default_value_t = Scale::Auto, value_parser = scale)]
+    pub(crate) refine_scale: Scale,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct DepthArgs {
+    /// With weights that make middles alone (IFR+): how often an interval is halved to come near any other instant, 1 to 8.
+    #[arg(long, value_name = "N", default_value_t)]
+    bisect_depth: BisectDepth,
+}
+
+impl ScaleArgs {
+    pub(crate) fn options(self, DepthArgs { bisect_depth }: DepthArgs) -> InterpolatorOptions {
+        InterpolatorOptions { flow_scale: self.flow_scale, refine_scale: self.refine_scale, bisect_depth }
+    }
+}
+
+/// Working scales: those for which frames are padded to a multiple of no more than 64 pixels, and the one published for IFR+ on
+/// large frames.
+const SCALES: [(u32, u32); 9] = [(1, 8), (1, 4), (1, 3), (2, 5), (1, 2), (2, 3), (3, 4), (4, 5), (1, 1)];
+
+/// `auto`, or the working scale that a number means: the nearest of [`SCALES`], if it is near.
+fn scale(text: &str) -> Result<Scale, String> {
+    if text == "auto" {
+        return Ok(Scale::Auto);
+    }
     let value = |(num, den): (u32, u32)| f64::from(num) / f64::from(den);
     let wanted = match text.split_once('/') {
         Some((num, den)) => {
@@ -39,8 +71,10 @@ pub(crate) fn scale(text: &str) -> Result<Ratio, String> {
     };
     let near = |wanted: f64| SCALES.into_iter().find(|&s| (value(s) - wanted).abs() <= 0.01);
     match wanted.and_then(near) {
-        Some((num, den)) => Ratio::new(num, den).map_err(|e| e.to_string()),
-        None => Err(format!("found '{text}', expected one of 0.25, 0.33, 0.4, 0.5, 0.67, 0.75, 0.8 and 1")),
+        Some((num, den)) => Ratio::new(num, den).map(Scale::Fixed).map_err(|e| e.to_string()),
+        None => Err(format!(
+            "found '{text}', expected auto or one of 0.125, 0.25, 0.33, 0.4, 0.5, 0.67, 0.75, 0.8 and 1"
+        )),
     }
 }
 
@@ -60,6 +94,7 @@ impl ModelArgs {
     }
 
     pub(crate) fn interpolator(&self) -> Result<Interpolator, Failure> {
-        Interpolator::with_scale(&self.model, &self.device(), self.scale).map_err(Failure::usage)
+        let options = self.scales.options(self.depth);
+        Interpolator::with_options(&self.model, &self.device(), options).map_err(Failure::usage)
     }
 }

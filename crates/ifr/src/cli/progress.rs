@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::say::say;
-use ifr::job::{JobError, Plan, Progress, Report};
+use ifr::Times;
+use ifr::job::{JobError, Making, Plan, Progress, Report};
+use ifr::net::Ratio;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -149,7 +151,26 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
         "output_frames": plan.output_frames,
         "copied": plan.source.others,
         "chapters": plan.source.chapters,
+        "making": plan.making.as_ref().map(making_json),
         "notices": plan.notices,
+    })
+}
+
+fn making_json(making: &Making) -> Value {
+    let method = &making.method;
+    let scale = |ratio: Ratio| ratio.value();
+    json!({
+        "model": method.model,
+        "flow_scale": method.flow_scale.map(scale),
+        "refine_scale": method.refine_scale.map(scale),
+        "bisect_depth": match method.times {
+            Times::Any => None,
+            Times::Bisected(depth) => Some(depth.get()),
+        },
+        "largest_error": making.error,
+        "largest_error_seconds": making.error_seconds,
+        "runs_per_pair": making.runs,
+        "macs_per_pair": making.macs,
     })
 }
 

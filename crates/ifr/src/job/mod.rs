@@ -19,6 +19,8 @@
 //! ```
 
 mod error;
+mod instants;
+mod making;
 mod naming;
 mod plan;
 mod progress;
@@ -31,6 +33,7 @@ mod target;
 mod time_base;
 
 pub use error::JobError;
+pub use making::Making;
 pub use plan::Plan;
 pub use progress::{Progress, Report};
 pub use request::{EncoderChoice, Request};

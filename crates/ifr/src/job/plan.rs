@@ -5,8 +5,9 @@ use ifr_frame::{Rate, Time, TimeBase};
 use ifr_timeline::{AtCut, Cadence, CutSource, Grid, Repeats};
 use ifr_video::{OutputOptions, SourceInfo, VideoError};
 
+use crate::Method;
 use crate::job::target::folder_of;
-use crate::job::{JobError, Request, Speed, Stretch, Target, naming, space, time_base};
+use crate::job::{JobError, Making, Request, Speed, Stretch, Target, naming, space, time_base};
 
 /// A request checked against its source: everything that can be decided before the first frame is.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct Plan {
     pub output_frames: Option<u64>,
     /// What the user should know: another container than the input's, streams left out.
     pub notices: Vec<String>,
+    /// How frames are made, where that has been told.
+    pub making: Option<Making>,
     /// The source.
     pub source: SourceInfo,
 }
@@ -106,8 +109,20 @@ impl Plan {
             source_frames: video.frames,
             output_frames,
             notices,
+            making: None,
             source: source.clone(),
         })
+    }
+
+    /// The plan with how its frames are made: what [`Interpolator::method`](crate::Interpolator::method) says of the source's
+    /// size. A notice tells of instants that are not made exactly.
+    #[must_use]
+    pub fn with_method(mut self, method: Method) -> Self {
+        let cadence = Cadence::new(self.source_time_base(), self.source_rate());
+        let making = Making::new(method, self.grid, self.stretch, cadence.rate());
+        self.notices.extend(making.notice());
+        self.making = Some(making);
+        self
     }
 
     /// The stretch of time as (numerator, denominator), for [`Time::scaled`].
@@ -241,6 +256,9 @@ impl fmt::Display for Plan {
             AtCut::Nearest => "take the nearer frame",
         };
         write!(f, "  cuts    {cuts}; {at_cut}")?;
+        if let Some(making) = &self.making {
+            write!(f, "\n{making}")?;
+        }
         for notice in &self.notices {
             write!(f, "\nnotice    {notice}")?;
         }

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use ifr::net::{Dtype, Network, Parameters, Ratio};
 use serde_json::Value;
 
 /// Runs `ifr` with the given arguments.
@@ -131,4 +132,14 @@ pub(crate) fn names(dir: &Path) -> Vec<String> {
         .collect();
     all.sort();
     all
+}
+
+/// A network's weights, made by rule: its frames are no pictures, but everything else is as it will be.
+pub(crate) fn weights(dir: &Path, name: &str) -> PathBuf {
+    let network = Network::all().find(|n| n.name() == name).unwrap();
+    let path = dir.join(format!("{name}.safetensors"));
+    let parameters = Parameters::by_rule(&network.graph(Ratio::ONE).unwrap());
+    let words = network.metadata().into_iter().chain([("made".into(), "by rule".into())]);
+    parameters.save(&path, Dtype::F16, &words.collect()).unwrap();
+    path
 }

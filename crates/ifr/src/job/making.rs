@@ -1,0 +1,94 @@
+//! What there is to say about how a plan's frames are made.
+
+use std::fmt;
+
+use ifr_frame::Rate;
+use ifr_timeline::Grid;
+
+use crate::job::Stretch;
+use crate::job::instants::{Instants, worst_error};
+use crate::{Method, Times};
+
+/// How the frames of a plan are made, and what that costs; [`Display`](fmt::Display) makes a few lines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Making {
+    /// The model and how it works on frames of this size.
+    pub method: Method,
+    /// The largest distance between where a frame is shown and the instant it is made for, as a share of the time between two
+    /// source frames; 0 where every instant is exact.
+    pub error: f64,
+    /// The same in seconds of the output; `None`: the source states no rate.
+    pub error_seconds: Option<f64>,
+    /// How often a network runs for each pair of source frames, on average, where nothing is cut or repeated; `None`: the model
+    /// is no network, or the instants are not known beforehand.
+    pub runs: Option<f64>,
+    /// Multiply-accumulates for each pair of source frames, likewise.
+    pub macs: Option<f64>,
+}
+
+impl Making {
+    pub(super) fn new(method: Method, grid: Grid, stretch: Stretch, rate: Option<Rate>) -> Self {
+        let instants = Instants::new(grid, stretch, rate);
+        let times = method.times;
+        let error = instants.as_ref().map_or(worst_error(times), |instants| instants.error(times));
+        let (longer, shorter) = stretch.parts();
+        let interval = rate.map(|rate| f64::from(longer) / (rate.as_f64() * f64::from(shorter)));
+        let work = instants.map(|instants| instants.work(times));
+        let (runs, macs) = match (&method.cost, work) {
+            (Some(cost), Some(work)) => {
+                // A middle is a pair of its own; an instant of a pair needs only what depends on it.
+                let pairs = if times == Times::Any { work.pairs } else { work.runs };
+                let macs = pairs * cost.pair_macs as f64 + work.runs * cost.instant_macs() as f64;
+                (Some(work.runs), Some(macs))
+            }
+            _ => (None, None),
+        };
+        Self { method, error, error_seconds: interval.map(|seconds| error * seconds), runs, macs }
+    }
+
+    /// How far off, in words.
+    fn distance(&self) -> String {
+        match self.error_seconds {
+            Some(seconds) => format!("{:.2} ms", 1e3 * seconds),
+            None => format!("{:.3} of the time between two frames", self.error),
+        }
+    }
+
+    /// What people should be told before it starts.
+    pub(super) fn notice(&self) -> Option<String> {
+        let Times::Bisected(depth) = self.method.times else { return None };
+        (self.error > 0.0).then(|| {
+            format!(
+                "{} makes middles alone: other frames are made for the nearest multiple of 1/{} of the way from one source frame to the \
+                 next, at most {} from where they are shown; powers of two (--factor 2, 4, 8, …) are exact, and a greater \
+                 --bisect-depth comes nearer",
+                self.method.model,
+                1_u32 << depth.get(),
+                self.distance(),
+            )
+        })
+    }
+}
+
+impl fmt::Display for Making {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "  model   {}\n  times   ", self.method)?;
+        match self.method.times {
+            Times::Any => f.write_str("any between two frames")?,
+            Times::Bisected(depth) => {
+                write!(f, "middles of middles, up to {depth} deep; ")?;
+                if self.error > 0.0 {
+                    write!(f, "at most {} off", self.distance())?;
+                } else {
+                    f.write_str("all exact")?;
+                }
+            }
+        }
+        if let (Some(runs), Some(macs)) = (self.runs, self.macs) {
+            // Up to two decimals, and none of a whole number.
+            let runs = (runs * 100.0).round() / 100.0;
+            write!(f, "\n  cost    {:.2} GMAC for each pair of source frames, in {runs} runs", macs / 1e9)?;
+        }
+        Ok(())
+    }
+}
