@@ -58,13 +58,11 @@ impl Making {
     pub(super) fn notice(&self) -> Option<String> {
         let Times::Bisected(depth) = self.method.times else { return None };
         (self.error > 0.0).then(|| {
+            let parts = 1_u32 << depth.get();
             format!(
-                "{} makes middles alone: other frames are made for the nearest multiple of 1/{} of the way from one source frame to the \
-                 next, at most {} from where they are shown; powers of two (--factor 2, 4, 8, …) are exact, and a greater \
-                 --bisect-depth comes nearer",
-                self.method.model,
-                1_u32 << depth.get(),
-                self.distance(),
+                "the model makes middles alone: frames that are not a multiple of 1/{parts} of the way from one source frame to \
+                 the next are made for the nearest, up to {} off; --bisect-depth N brings them nearer",
+                self.distance()
             )
         })
     }

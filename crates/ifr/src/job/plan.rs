@@ -119,7 +119,8 @@ impl Plan {
     #[must_use]
     pub fn with_method(mut self, method: Method) -> Self {
         let cadence = Cadence::new(self.source_time_base(), self.source_rate());
-        let making = Making::new(method, self.grid, self.stretch, cadence.rate());
+        let rate = cadence.rate().or(self.source_rate());
+        let making = Making::new(method, self.grid, self.stretch, rate);
         self.notices.extend(making.notice());
         self.making = Some(making);
         self
