@@ -2,7 +2,7 @@
 
 use ifr_net::Binary;
 
-use super::versions;
+use super::{exp, versions};
 use crate::layout::LANES;
 
 /// A row, or one value for all of it.
@@ -124,12 +124,12 @@ fn activate_body(act: Act, row: &mut [f32]) {
         }
         Act::Sigmoid => {
             for x in row {
-                *x = 1.0 / (1.0 + (-*x).exp());
+                *x = exp::sigmoid(*x);
             }
         }
         Act::Gelu => {
             for x in row {
-                *x = gelu(*x);
+                *x = exp::gelu(*x);
             }
         }
         Act::Gain(gain) => {
@@ -143,18 +143,6 @@ fn activate_body(act: Act, row: &mut [f32]) {
             }
         }
     }
-}
-
-/// `x · (1 + erf(x / √2)) / 2`, with erf as Abramowitz and Stegun have it in 7.1.26, within 1.5e-7.
-#[inline(always)]
-fn gelu(x: f32) -> f32 {
-    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * z);
-    let series = 1.061_405_4 * t - 1.453_152_1;
-    let series = ((series * t + 1.421_413_8) * t - 0.284_496_72) * t + 0.254_829_6;
-    // 1 − erf(z), which is what is small where x is far below 0.
-    let rest = series * t * (-z * z).exp();
-    if x < 0.0 { 0.5 * x * rest } else { x - 0.5 * x * rest }
 }
 
 #[inline(always)]
