@@ -40,6 +40,10 @@ versions! {
     fn activate = activate_body(act: Act, row: &mut [f32])
 }
 versions! {
+    /// Zeroes the values whose bit is not set; one mask for each 16 values.
+    fn mask = mask_body(masks: &[u16], row: &mut [f32])
+}
+versions! {
     /// The sum of a row, in a fixed order: 16 running sums, then those one after the other.
     fn sum = sum_body(row: &[f32]) -> f64
 }
@@ -140,6 +144,17 @@ fn activate_body(act: Act, row: &mut [f32]) {
         Act::Clamp(low, high) => {
             for x in row {
                 *x = x.max(low).min(high);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn mask_body(masks: &[u16], row: &mut [f32]) {
+    for (row, &mask) in row.as_chunks_mut::<LANES>().0.iter_mut().zip(masks) {
+        if mask != u16::MAX {
+            for (i, x) in row.iter_mut().enumerate() {
+                *x = if mask >> i & 1 == 1 { *x } else { 0.0 };
             }
         }
     }

@@ -315,14 +315,6 @@ impl<'a> Lowering<'a> {
     ) {
         let step = kernel.step;
         let residual = conv.residual.map(|v| self.view(v)).unwrap_or_default();
-        // Others are no part of the kernels' epilogue: they follow as a step of their own.
-        let last = match conv.activation {
-            Activation::None | Activation::Prelu(_) | Activation::PreluNonNegative(_) | Activation::Relu => {
-                None
-            }
-            Activation::Gelu | Activation::Sigmoid | Activation::Clamp { .. } => Some(outputs.clone()),
-        };
-        let outputs = if last.is_some() { self.scratch(layout, outputs.len()) } else { outputs };
         if step == 1 {
             self.parts(kernel, &inputs, &outputs, &residual, layout);
         } else if kernel.transposed {
@@ -330,14 +322,11 @@ impl<'a> Lowering<'a> {
             let residual = self.split(&residual, layout, from, step);
             self.parts(kernel, &inputs, &phases, &residual, from);
             let inputs = phases.into_iter().step_by(step * step).collect();
-            self.push(Work::Join { inputs, from, step }, outputs.clone(), layout);
+            self.push(Work::Join { inputs, from, step }, outputs, layout);
         } else {
             let phases = self.split(&inputs, from, layout, step);
             let inputs: Vec<_> = phases.into_iter().step_by(step * step).collect();
             self.parts(kernel, &inputs, &outputs, &residual, layout);
-        }
-        if let Some(last) = last {
-            self.pointwise(Pointwise::Copy(Operands::Maps(outputs)), Vec::new(), last, layout);
         }
     }
 
@@ -378,7 +367,12 @@ impl<'a> Lowering<'a> {
         let parts = kernel.parts.iter().map(call).collect();
         let masks = self.masks.entry(layout).or_insert_with(|| layout.masks().into()).clone();
         let units = units(&kernel, layout);
-        self.push(Work::Conv { kernel, parts, masks, units }, Vec::new(), layout);
+        // What the kernels' own epilogue knows is not done twice.
+        let act = match self.constants[self.node].acts[..] {
+            [act @ (Act::Sigmoid | Act::Gelu | Act::Clamp(..)), ..] => act,
+            _ => Act::None,
+        };
+        self.push(Work::Conv { kernel, parts, masks, units, act }, Vec::new(), layout);
     }
 
     fn mean(&mut self, inputs: &[View], outputs: Vec<Address>, layout: Layout) {
@@ -437,7 +431,7 @@ fn needed(graph: &Graph) -> Vec<bool> {
     needed
 }
 
-/// Input that a unit of a convolution reads, at most about: it should stay in the second-level cache.
+/// Input that a unit of a convolution reads, or output that it writes, at most about: it should stay in the second-level cache.
 const UNIT_BYTES: usize = 1 << 20;
 /// Work of a unit at least, in multiply-adds: below this, handing it out costs more than doing it.
 const UNIT_MACS: usize = 1 << 20;
@@ -451,7 +445,8 @@ fn units(kernel: &Kernel, layout: Layout) -> Vec<Unit> {
     let mut units = Vec::new();
     let vectors = layout.vectors();
     for (index, part) in kernel.parts.iter().enumerate() {
-        let planes = part.inputs.len().max(1) * if kernel.transposed { 1 } else { kernel.step * kernel.step };
+        let planes = part.inputs.len() * if kernel.transposed { 1 } else { kernel.step * kernel.step };
+        let planes = planes.max(part.outputs.len());
         let blocks = part.packed.blocks.len();
         let per_vector = part.inputs.len() * part.taps.len() * part.outputs.len() * LANES;
         let wanted = (per_vector * vectors / UNIT_MACS).clamp(1, UNITS.div_ceil(kernel.parts.len()));

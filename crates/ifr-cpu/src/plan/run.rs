@@ -1,6 +1,8 @@
 //! Doing the steps of a plan.
 #![allow(unsafe_code, reason = "units of a step share the plan's buffer")]
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::step::{Address, Operands, Pointwise, SUM_ROWS, Step, Work};
@@ -8,7 +10,7 @@ use crate::conv::{self, Call};
 use crate::kernels::arithmetic::{self, Act, Operand};
 use crate::kernels::warp::{CHUNK, Samples};
 use crate::kernels::{deform, norm, phase, resize, warp};
-use crate::layout::Layout;
+use crate::layout::{LANES, Layout};
 use crate::level::Level;
 use crate::memory::{Buffer, Memory};
 
@@ -75,7 +77,7 @@ fn total(sums: &[f32]) -> f64 {
 /// # Safety
 /// As for [`run_unit`].
 unsafe fn run_conv(step: &Step, unit: usize, level: Level, memory: Memory) {
-    let Work::Conv { kernel, parts, masks, units } = &step.work else { return };
+    let Work::Conv { kernel, parts, masks, units, act } = &step.work else { return };
     let unit = &units[unit];
     let part = &parts[unit.part];
     let packed = &kernel.parts[unit.part].packed;
@@ -94,10 +96,32 @@ unsafe fn run_conv(step: &Step, unit: usize, level: Level, memory: Memory) {
     let (front, back) = (unit.vectors.start == 0, unit.vectors.end == masks.len());
     for block in &packed.blocks[unit.blocks.clone()] {
         for &plane in &part.outputs[block.first..block.first + block.len] {
+            if *act != Act::None {
+                // SAFETY: these positions are this unit's own.
+                unsafe { activate_vectors(memory, plane, &unit.vectors, masks, *act, level) };
+            }
             // SAFETY: the first and last unit of a plane own its front and back.
             unsafe { clear_ends(memory, plane, step.layout, front, back, step.layout.body()) };
         }
     }
+}
+
+/// Applies an activation to some vectors of a plane; the border between rows stays zero.
+///
+/// # Safety
+/// Nobody else touches these.
+unsafe fn activate_vectors(
+    memory: Memory,
+    plane: Address,
+    vectors: &Range<usize>,
+    masks: &[u16],
+    act: Act,
+    level: Level,
+) {
+    // SAFETY: the caller's promise.
+    let values = unsafe { memory.write(plane + vectors.start * LANES, vectors.len() * LANES) };
+    arithmetic::activate(level, act, values);
+    arithmetic::mask(level, &masks[vectors.clone()], values);
 }
 
 /// Zeroes what is before and after a plane's values, where those are `used` long.

@@ -66,8 +66,8 @@ pub(crate) enum Work {
     Split { inputs: Vec<Address>, from: Layout, step: usize },
     /// Phases into maps: `inputs` are the first of `step`² each.
     Join { inputs: Vec<Address>, from: Layout, step: usize },
-    /// A convolution without stride.
-    Conv { kernel: Arc<Kernel>, parts: Vec<PartCall>, masks: Arc<[u16]>, units: Vec<Unit> },
+    /// A convolution without stride; `act` follows the kernels' own epilogue.
+    Conv { kernel: Arc<Kernel>, parts: Vec<PartCall>, masks: Arc<[u16]>, units: Vec<Unit>, act: Act },
     /// A backward warp.
     Warp { images: Vec<Address>, flow: [Address; 2] },
     /// What the taps of a deformable convolution read: taps² planes for each input, in order. Inputs are equal runs, one for
