@@ -10,7 +10,7 @@ use crate::error::CpuError;
 use crate::level::Level;
 use crate::memory::Buffer;
 use crate::plan::kernel::Kernel;
-use crate::plan::run::{download, run_step, upload};
+use crate::plan::run::{Scratch, download, run_step, upload};
 use crate::plan::{Constants, Plan, constants};
 use crate::profile::Profile;
 
@@ -116,15 +116,21 @@ impl Engine {
         let plan = Plan::new(&self.graph, &self.kernels, &self.constants, width, height)?;
         self.plan = None;
         self.done = None;
-        if plan.len > self.buffer.len() {
+        let len = plan.len.saturating_add(plan.scratch.saturating_mul(self.lanes()));
+        if len > self.buffer.len() {
             self.buffer = Buffer::default();
-            self.buffer = Buffer::new(plan.len)?;
+            self.buffer = Buffer::new(len)?;
         }
         if let Some(profile) = &mut self.profile {
             profile.start(&self.graph, &plan);
         }
         self.plan = Some(plan);
         Ok(())
+    }
+
+    /// How many units that need scratch memory may run at a time.
+    fn lanes(&self) -> usize {
+        self.options.pool.as_ref().map_or_else(rayon::current_num_threads, |pool| pool.current_num_threads())
     }
 
     /// Bytes of the buffer that all maps live in, for the size last prepared; 0 before that.
@@ -250,13 +256,16 @@ impl Engine {
             Phase::Pair => 0..plan.pair_steps,
             Phase::Instant => plan.pair_steps..plan.steps.len(),
         };
+        // Lanes as the buffer has room for, whatever pool this is called in now.
+        let room = (self.buffer.len() - plan.len) / plan.scratch.max(1);
+        let scratch = Scratch { start: plan.len, len: plan.scratch, lanes: room.min(self.lanes()).max(1) };
         let (level, buffer) = (self.options.level, &mut self.buffer);
         let profile = &mut self.profile;
         let work = || {
             for index in range {
                 let step = &plan.steps[index];
                 let start = profile.is_some().then(Instant::now);
-                run_step(step, level, buffer);
+                run_step(step, level, buffer, scratch);
                 if let (Some(profile), Some(start)) = (profile.as_mut(), start) {
                     profile.add(index, start.elapsed());
                 }

@@ -8,9 +8,11 @@ use ifr_net::{
     Activation, Binary, Conv, DeformConv, Extent, Graph, Norm, Op, Parameters, Phase, Source, TensorId, View,
 };
 
+use super::deform::{Deform, Steering};
 use super::kernel::{Kernel, fused_slopes};
 use super::step::{Address, Operands, PartCall, Pointwise, SUM_ROWS, Step, Unit, Work};
 use crate::kernels::arithmetic::Act;
+use crate::kernels::deform::interleaved;
 use crate::kernels::resize::Axis;
 use crate::layout::{LANES, Layout};
 
@@ -286,21 +288,25 @@ impl<'a> Lowering<'a> {
         inputs
     }
 
-    /// What the taps read, as planes; then a convolution 1/1/0 of those.
+    /// Each group's channels side by side, then samples and sums of them strip by strip.
     fn deform(&mut self, deform: &DeformConv, outputs: Vec<Address>, layout: Layout) {
         let Some(kernel) = self.kernels[self.node].clone() else { return };
         let inputs = self.side_by_side(&deform.conv.inputs, layout);
-        let taps = deform.conv.window.kernel;
-        let samples = self.scratch(layout, inputs.len() * taps * taps);
-        let work = Work::Deform {
-            inputs,
+        let run = inputs.len() / deform.groups;
+        let width = interleaved(run);
+        let blocks = self.scratch(layout, deform.groups * width);
+        self.push(Work::Interleave { inputs, run }, blocks.clone(), layout);
+        let blocks = blocks.into_iter().step_by(width).collect();
+        let steering = Steering {
             offsets: self.view(deform.offsets),
             masks: self.view(deform.masks),
             flow: deform.flow.map(|v| self.view(v)).map(|v| [v[0], v[1]]),
-            taps,
+            taps: deform.conv.window.kernel,
         };
-        self.push(work, samples.clone(), layout);
-        self.convolve(&deform.conv, kernel, samples, layout, outputs, layout);
+        let residual = deform.conv.residual.map(|v| self.view(v)).unwrap_or_default();
+        let bits = self.masks(layout);
+        let work = Deform::new(kernel, blocks, run, steering, residual, bits, self.last_act());
+        self.push(Work::Deform(work), outputs, layout);
     }
 
     /// A convolution of planes of the layout `from`.
@@ -365,14 +371,21 @@ impl<'a> Lowering<'a> {
             }
         };
         let parts = kernel.parts.iter().map(call).collect();
-        let masks = self.masks.entry(layout).or_insert_with(|| layout.masks().into()).clone();
+        let masks = self.masks(layout);
         let units = units(&kernel, layout);
-        // What the kernels' own epilogue knows is not done twice.
-        let act = match self.constants[self.node].acts[..] {
+        self.push(Work::Conv { kernel, parts, masks, units, act: self.last_act() }, Vec::new(), layout);
+    }
+
+    fn masks(&mut self, layout: Layout) -> Arc<[u16]> {
+        self.masks.entry(layout).or_insert_with(|| layout.masks().into()).clone()
+    }
+
+    /// The activation of a convolution, where its kernels' own epilogue does not know it.
+    fn last_act(&self) -> Act {
+        match self.constants[self.node].acts[..] {
             [act @ (Act::Sigmoid | Act::Gelu | Act::Clamp(..)), ..] => act,
             _ => Act::None,
-        };
-        self.push(Work::Conv { kernel, parts, masks, units, act }, Vec::new(), layout);
+        }
     }
 
     fn mean(&mut self, inputs: &[View], outputs: Vec<Address>, layout: Layout) {

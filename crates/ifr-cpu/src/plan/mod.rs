@@ -1,5 +1,6 @@
 //! From a graph to steps over one buffer, for one size.
 
+mod deform;
 pub(crate) mod kernel;
 mod lower;
 mod place;
@@ -38,8 +39,10 @@ pub(crate) struct Plan {
     pub(crate) inputs: Vec<Map>,
     /// By the graph's outputs.
     pub(crate) outputs: Vec<Map>,
-    /// Length of the buffer, in floats.
+    /// Length of the maps' part of the buffer, in floats.
     pub(crate) len: usize,
+    /// Floats that each thread needs besides.
+    pub(crate) scratch: usize,
 }
 
 impl Plan {
@@ -59,7 +62,7 @@ impl Plan {
         lowering.phase(Phase::Instant);
         let Lowering { mut steps, slots, tensors, .. } = lowering;
 
-        let samples = |work: &Work| matches!(work, Work::Warp { .. } | Work::Deform { .. });
+        let samples = |work: &Work| matches!(work, Work::Warp { .. } | Work::Deform(_));
         let too_large = |s: &&Step| samples(&s.work) && !Samples::can_take(s.layout);
         if let Some(step) = steps.iter().find(too_large) {
             return Err(CpuError::Extent { width: step.layout.width, height: step.layout.height });
@@ -81,7 +84,8 @@ impl Plan {
         };
         let (inputs, outputs) =
             (graph.inputs().iter().map(map).collect(), graph.outputs().iter().map(map).collect());
-        Ok(Self { size: (width, height), steps, pair_steps, inputs, outputs, len })
+        let scratch = steps.iter().map(Step::scratch).max().unwrap_or(0);
+        Ok(Self { size: (width, height), steps, pair_steps, inputs, outputs, len, scratch })
     }
 }
 
