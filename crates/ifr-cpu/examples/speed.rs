@@ -23,7 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         other => format!("ifrnet-{other}"),
     };
     let known = Network::all().find(|net| net.name() == name);
-    let net = known.ok_or_else(|| format!("no network '{name}': s, b or l, s+flow, b+flow or l+flow, or plus"))?;
+    let net =
+        known.ok_or_else(|| format!("no network '{name}': s, b or l, s+flow, b+flow or l+flow, or plus"))?;
     let size = arg(1, "448x256");
     let (width, height) = size.split_once('x').ok_or("a size such as 448x256")?;
     let (width, height): (usize, usize) = (width.parse()?, height.parse()?);
