@@ -427,7 +427,7 @@ impl<'a> Lowering<'a> {
 }
 
 /// Which nodes the outputs depend on.
-fn needed(graph: &Graph) -> Vec<bool> {
+pub(super) fn needed(graph: &Graph) -> Vec<bool> {
     let mut wanted = vec![false; graph.tensors().len()];
     for id in graph.outputs() {
         wanted[id.index()] = true;

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use super::Kept;
+use super::alone::Move;
 use super::step::{Address, INTERLEAVE_VALUES, Operands, Pointwise, SUM_ROWS, Step, Work};
 use crate::conv::{self, Call};
 use crate::kernels::arithmetic::{self, Act, Operand};
@@ -41,6 +43,27 @@ pub(crate) fn run_step(step: &Step, level: Level, buffer: &mut Buffer, scratch: 
             let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&unit| unit < units);
             while let Some(unit) = take() {
                 run(unit, lane);
+            }
+        });
+    }
+}
+
+/// Floats that are copied or exchanged as one unit.
+const MOVE_VALUES: usize = 1 << 16;
+
+/// Copies what is kept of one image to the place of the other's, or exchanges both.
+pub(crate) fn move_kept(kept: &[Kept], how: Move, buffer: &mut Buffer) {
+    let memory = buffer.memory();
+    for &Kept { starts, len } in kept {
+        (0..len.div_ceil(MOVE_VALUES)).into_par_iter().with_max_len(1).for_each(|unit| {
+            let at = unit * MOVE_VALUES;
+            let n = MOVE_VALUES.min(len - at);
+            // SAFETY: the buffer is borrowed for this alone; maps that are kept share no memory, and units are disjoint.
+            let [first, second] = starts.map(|start| unsafe { memory.write(start + at, n) });
+            match how {
+                Move::FirstToSecond => second.copy_from_slice(first),
+                Move::SecondToFirst => first.copy_from_slice(second),
+                Move::Exchange => first.swap_with_slice(second),
             }
         });
     }
