@@ -1,9 +1,11 @@
-//! Time a frame of the IFRNet family takes, without any video around it.
+//! Time a frame of a network takes, without any video around it.
 //!
-//!     cargo run --release -p ifr-cpu --example speed -- [s|b|l|s+flow|…] [WIDTHxHEIGHT] [THREADS] [LEVEL]
+//!     cargo run --release -p ifr-cpu --example speed -- [s|b|l|s+flow|…|plus] [WIDTHxHEIGHT] [THREADS] [LEVEL] [RUNS]
 //!
-//! Prints the least wall time of several runs, and the processor time a run takes on all threads together, for the part
-//! that a pair's instants share and for one instant; a prior's own time is not in it.
+//! Prints the least wall time of several runs after a first one (of that first one with RUNS 0), and the processor time a run
+//! takes on all threads together, for the part that a pair's instants share and for one instant; a prior's own time is not in
+//! it. Then the memory of all maps, and the most that the process ever had resident. Weights are by rule, scales those
+//! published for the size.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
 use std::error::Error;
@@ -11,14 +13,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ifr_cpu::{Engine, EngineOptions, Level};
-use ifr_net::{IfrNet, Parameters, Ratio};
+use ifr_net::{Network, Parameters};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let arg = |i: usize, default: &str| args.get(i).cloned().unwrap_or_else(|| default.to_owned());
-    let name = format!("ifrnet-{}", arg(0, "s"));
-    let known = IfrNet::ALL.into_iter().find(|net| net.name == name);
-    let net = known.ok_or_else(|| format!("no network '{name}': s, b or l, or s+flow, b+flow or l+flow"))?;
+    let name = match arg(0, "s").as_str() {
+        "plus" => "ifr-plus".to_owned(),
+        other => format!("ifrnet-{other}"),
+    };
+    let known = Network::all().find(|net| net.name() == name);
+    let net =
+        known.ok_or_else(|| format!("no network '{name}': s, b or l, s+flow, b+flow or l+flow, or plus"))?;
     let size = arg(1, "448x256");
     let (width, height) = size.split_once('x').ok_or("a size such as 448x256")?;
     let (width, height): (usize, usize) = (width.parse()?, height.parse()?);
@@ -31,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             .ok_or_else(|| format!("this machine has no level '{name}'"))?,
     };
 
-    let graph = net.graph(Ratio::ONE)?;
+    let runs: usize = arg(4, "7").parse()?;
+    let graph = net.graph_at(net.scales_for(width, height))?;
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?);
     let options = EngineOptions { pool: Some(pool), level };
     let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), options)?;
@@ -39,15 +46,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         (0..3 * width * height).map(|i| ((i * 31 + k * 7919) % 1009) as f32 / 1008.0).collect()
     };
     let images = [image(1), image(2)];
-    engine.pair(width, height, &[&images[0], &images[1]])?;
     // Nonsense for a prior, but the time does not depend on what it says.
     let flows: Vec<f32> = (0..4 * width * height).map(|i| (i % 17) as f32 - 8.0).collect();
     let instant: [&[f32]; 3] = [&[0.5], &flows, &images[0]];
     let instant = &instant[..graph.inputs().len() - 2];
-    engine.at(instant)?;
 
     let (mut pair, mut at) = ([f64::MAX; 2], [f64::MAX; 2]);
-    for _ in 0..7 {
+    for run in 0..=runs {
         let timed = |best: &mut [f64; 2], work: &mut dyn FnMut() -> Result<(), ifr_cpu::CpuError>| {
             let (wall, cpu) = (Instant::now(), cpu_seconds());
             work()?;
@@ -55,17 +60,21 @@ fn main() -> Result<(), Box<dyn Error>> {
             best[1] = best[1].min(cpu_seconds() - cpu);
             Ok::<(), ifr_cpu::CpuError>(())
         };
+        if run == 1 {
+            (pair, at) = ([f64::MAX; 2], [f64::MAX; 2]);
+        }
         timed(&mut pair, &mut || engine.pair(width, height, &[&images[0], &images[1]]))?;
         timed(&mut at, &mut || engine.at(instant))?;
     }
     println!(
         "{net} {width}x{height}, {threads} threads, {level}: pair {:.1} ms + instant {:.1} ms = {:.1} ms \
-         (processor {:.1} ms); maps {:.1} MiB",
+         (processor {:.1} ms); maps {:.1} MiB, resident {:.1} MiB at most",
         1e3 * pair[0],
         1e3 * at[0],
         1e3 * (pair[0] + at[0]),
         1e3 * (pair[1] + at[1]),
         engine.memory() as f64 / f64::from(1 << 20),
+        peak_bytes() / f64::from(1 << 20),
     );
     Ok(())
 }
@@ -77,4 +86,15 @@ fn cpu_seconds() -> f64 {
     // SAFETY: the pointer is to a live timespec.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// The most memory this process ever had resident, in bytes.
+#[allow(unsafe_code, reason = "a system call")]
+fn peak_bytes() -> f64 {
+    // SAFETY: all zeros is such a structure.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live structure.
+    unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
+    // Kilobytes, but on macOS.
+    usage.ru_maxrss as f64 * if cfg!(target_os = "macos") { 1.0 } else { 1024.0 }
 }

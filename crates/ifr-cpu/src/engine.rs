@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ifr_net::{Graph, InputError, Parameters, Phase, RunSize, Tensor};
+use ifr_net::{Graph, InputError, Parameters, Phase, RunSize, Tensor, TensorId};
 use rayon::ThreadPool;
 
 use crate::error::CpuError;
 use crate::level::Level;
 use crate::memory::Buffer;
+use crate::plan::alone::{self, Shared};
 use crate::plan::kernel::Kernel;
-use crate::plan::run::{download, run_step, upload};
+use crate::plan::run::{Scratch, download, move_kept, run_step, upload};
 use crate::plan::{Constants, Plan, constants};
 use crate::profile::Profile;
 
@@ -59,6 +60,12 @@ pub struct Engine {
     options: EngineOptions,
     plan: Option<Plan>,
     buffer: Buffer,
+    /// What the rest of the graph takes of each image alone: the tensor of the first, and that of the second.
+    twins: Vec<[TensorId; 2]>,
+    /// Which of the pair's images alone each node depends on.
+    images: Vec<Option<usize>>,
+    /// Whether plans keep those tensors for the next pair: as soon as [`Engine::pair_sharing`] was called.
+    sharing: bool,
     /// What has run of the plan: nothing, the pair's steps, or those of an instant too.
     done: Option<Phase>,
     profile: Option<Profile>,
@@ -90,6 +97,9 @@ impl Engine {
             graph: graph.clone(),
             kernels: Kernel::of_graph(graph, parameters, options.level),
             constants: constants(graph, parameters),
+            twins: alone::twins(graph),
+            images: (0..graph.nodes().len()).map(|i| alone::image_of(graph, alone::bits(graph), i)).collect(),
+            sharing: false,
             options,
             plan: None,
             buffer: Buffer::default(),
@@ -110,21 +120,29 @@ impl Engine {
     /// # Errors
     /// [`CpuError::Graph`] when the graph refuses the size, [`CpuError::Memory`] when the buffer cannot be had.
     pub fn prepare(&mut self, width: usize, height: usize) -> Result<(), CpuError> {
-        if self.plan.as_ref().is_some_and(|p| p.size == (width, height)) {
+        let keep = self.sharing.then_some(&self.twins[..]);
+        let fits = |p: &Plan| p.size == (width, height) && p.keeps == keep.is_some();
+        if self.plan.as_ref().is_some_and(fits) {
             return Ok(());
         }
-        let plan = Plan::new(&self.graph, &self.kernels, &self.constants, width, height)?;
+        let plan = Plan::new(&self.graph, &self.kernels, &self.constants, width, height, keep)?;
         self.plan = None;
         self.done = None;
-        if plan.len > self.buffer.len() {
+        let len = plan.len.saturating_add(plan.scratch.saturating_mul(self.lanes()));
+        if len > self.buffer.len() {
             self.buffer = Buffer::default();
-            self.buffer = Buffer::new(plan.len)?;
+            self.buffer = Buffer::new(len)?;
         }
         if let Some(profile) = &mut self.profile {
             profile.start(&self.graph, &plan);
         }
         self.plan = Some(plan);
         Ok(())
+    }
+
+    /// How many units that need scratch memory may run at a time.
+    fn lanes(&self) -> usize {
+        self.options.pool.as_ref().map_or_else(rayon::current_num_threads, |pool| pool.current_num_threads())
     }
 
     /// Bytes of the buffer that all maps live in, for the size last prepared; 0 before that.
@@ -142,8 +160,42 @@ impl Engine {
     pub fn pair(&mut self, width: usize, height: usize, inputs: &[&[f32]]) -> Result<(), CpuError> {
         self.prepare(width, height)?;
         self.done = None;
-        self.upload(Phase::Pair, inputs)?;
-        self.run(Phase::Pair);
+        self.check(Phase::Pair, inputs)?;
+        self.upload(Phase::Pair, inputs);
+        self.run(Phase::Pair, [false; 2]);
+        self.done = Some(Phase::Pair);
+        Ok(())
+    }
+
+    /// As [`Engine::pair`], to the bit, but what depends on one image alone is not computed again for images that the pair
+    /// before had already: `shared` says which. For IFR+ those are its encoders; IFRNet's depend on both images, so that it
+    /// computes everything.
+    ///
+    /// An image that is said to be shared must be the same as before; part of what it makes is taken without looking at it.
+    /// Nothing is shared with a pair of another size, with one that ended in an error, or with one given to [`Engine::pair`]
+    /// before the first call of this: then everything is computed. From the first call on, plans keep the maps in question to
+    /// the end of a run, for which they need more memory (see [`Engine::memory`]).
+    ///
+    /// # Errors
+    /// As [`Engine::pair`].
+    pub fn pair_sharing(
+        &mut self,
+        width: usize,
+        height: usize,
+        images: [&[f32]; 2],
+        shared: Shared,
+    ) -> Result<(), CpuError> {
+        self.sharing |= !self.twins.is_empty();
+        self.prepare(width, height)?;
+        let shared = if self.done.is_some() && self.sharing { shared } else { Shared::default() };
+        self.done = None;
+        self.check(Phase::Pair, &images)?;
+        if let (Some(plan), Some(how)) = (&self.plan, shared.moves()) {
+            let buffer = &mut self.buffer;
+            on(self.options.pool.as_ref(), || move_kept(&plan.kept, how, buffer));
+        }
+        self.upload(Phase::Pair, &images);
+        self.run(Phase::Pair, shared.known());
         self.done = Some(Phase::Pair);
         Ok(())
     }
@@ -158,8 +210,9 @@ impl Engine {
         if self.done.is_none() {
             return Err(CpuError::NoPair);
         }
-        self.upload(Phase::Instant, inputs)?;
-        self.run(Phase::Instant);
+        self.check(Phase::Instant, inputs)?;
+        self.upload(Phase::Instant, inputs);
+        self.run(Phase::Instant, [false; 2]);
         self.done = Some(Phase::Instant);
         Ok(())
     }
@@ -224,7 +277,8 @@ impl Engine {
         self.graph.inputs().iter().enumerate().filter(is).map(|(i, _)| i)
     }
 
-    fn upload(&mut self, phase: Phase, values: &[&[f32]]) -> Result<(), CpuError> {
+    /// Whether these are as many values as the inputs of a phase have.
+    fn check(&self, phase: Phase, values: &[&[f32]]) -> Result<(), CpuError> {
         let Some(plan) = &self.plan else { return Err(CpuError::NoPair) };
         let expected = self.inputs_of(phase).count();
         if expected != values.len() {
@@ -237,34 +291,50 @@ impl Engine {
                 return Err(InputError::Length { shape, found: values.len() }.into());
             }
         }
-        let memory = self.buffer.memory();
-        for (i, values) in self.inputs_of(phase).zip(values) {
-            upload(&plan.inputs[i], values, memory);
-        }
         Ok(())
     }
 
-    fn run(&mut self, phase: Phase) {
+    fn upload(&mut self, phase: Phase, values: &[&[f32]]) {
+        let memory = self.buffer.memory();
+        let Some(plan) = &self.plan else { return };
+        for (i, values) in self.inputs_of(phase).zip(values) {
+            upload(&plan.inputs[i], values, memory);
+        }
+    }
+
+    /// Does the steps of a phase, but those that depend on a known image alone.
+    fn run(&mut self, phase: Phase, known: [bool; 2]) {
         let Some(plan) = &self.plan else { return };
         let range = match phase {
             Phase::Pair => 0..plan.pair_steps,
             Phase::Instant => plan.pair_steps..plan.steps.len(),
         };
+        // Lanes as the buffer has room for, whatever pool this is called in now.
+        let room = (self.buffer.len() - plan.len) / plan.scratch.max(1);
+        let scratch = Scratch { start: plan.len, len: plan.scratch, lanes: room.min(self.lanes()).max(1) };
         let (level, buffer) = (self.options.level, &mut self.buffer);
-        let profile = &mut self.profile;
+        let (profile, images) = (&mut self.profile, &self.images);
         let work = || {
             for index in range {
                 let step = &plan.steps[index];
+                if images[step.node].is_some_and(|image| known[image]) {
+                    continue;
+                }
                 let start = profile.is_some().then(Instant::now);
-                run_step(step, level, buffer);
+                run_step(step, level, buffer, scratch);
                 if let (Some(profile), Some(start)) = (profile.as_mut(), start) {
                     profile.add(index, start.elapsed());
                 }
             }
         };
-        match &self.options.pool {
-            Some(pool) => pool.install(work),
-            None => work(),
-        }
+        on(self.options.pool.as_ref(), work);
+    }
+}
+
+/// Does something on the threads of a pool, or else of the one this is called in.
+fn on<T: Send>(pool: Option<&Arc<ThreadPool>>, work: impl FnOnce() -> T + Send) -> T {
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
     }
 }

@@ -3,7 +3,8 @@
 //! * [`NetInterpolator`] is what a video wants: frames in, frames in between out. For a network that starts from a prior
 //!   it makes that by itself.
 //! * [`Engine`] runs any [`Graph`](ifr_net::Graph). What a pair of images shares is computed once ([`Engine::pair`]), the rest
-//!   for each timestep ([`Engine::at`]).
+//!   for each timestep ([`Engine::at`]); what depends on one image alone serves the next pair that has the image, too
+//!   ([`Engine::pair_sharing`]).
 //! * [`Level`] is the instruction set of the kernels: plain Rust, AVX2 with FMA, or AVX-512; the best one is found at run
 //!   time.
 //!
@@ -35,3 +36,4 @@ pub use engine::{Engine, EngineOptions};
 pub use error::CpuError;
 pub use interpolator::NetInterpolator;
 pub use level::Level;
+pub use plan::alone::{Shared, Was};

@@ -2,7 +2,7 @@
 
 use ifr_net::Binary;
 
-use super::versions;
+use super::{exp, versions};
 use crate::layout::LANES;
 
 /// A row, or one value for all of it.
@@ -38,6 +38,10 @@ versions! {
 versions! {
     /// `row = act(row)`.
     fn activate = activate_body(act: Act, row: &mut [f32])
+}
+versions! {
+    /// Zeroes the values whose bit is not set; one mask for each 16 values.
+    fn mask = mask_body(masks: &[u16], row: &mut [f32])
 }
 versions! {
     /// The sum of a row, in a fixed order: 16 running sums, then those one after the other.
@@ -124,12 +128,12 @@ fn activate_body(act: Act, row: &mut [f32]) {
         }
         Act::Sigmoid => {
             for x in row {
-                *x = 1.0 / (1.0 + (-*x).exp());
+                *x = exp::sigmoid(*x);
             }
         }
         Act::Gelu => {
             for x in row {
-                *x = gelu(*x);
+                *x = exp::gelu(*x);
             }
         }
         Act::Gain(gain) => {
@@ -145,16 +149,15 @@ fn activate_body(act: Act, row: &mut [f32]) {
     }
 }
 
-/// `x · (1 + erf(x / √2)) / 2`, with erf as Abramowitz and Stegun have it in 7.1.26, within 1.5e-7.
 #[inline(always)]
-fn gelu(x: f32) -> f32 {
-    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * z);
-    let series = 1.061_405_4 * t - 1.453_152_1;
-    let series = ((series * t + 1.421_413_8) * t - 0.284_496_72) * t + 0.254_829_6;
-    // 1 − erf(z), which is what is small where x is far below 0.
-    let rest = series * t * (-z * z).exp();
-    if x < 0.0 { 0.5 * x * rest } else { x - 0.5 * x * rest }
+fn mask_body(masks: &[u16], row: &mut [f32]) {
+    for (row, &mask) in row.as_chunks_mut::<LANES>().0.iter_mut().zip(masks) {
+        if mask != u16::MAX {
+            for (i, x) in row.iter_mut().enumerate() {
+                *x = if mask >> i & 1 == 1 { *x } else { 0.0 };
+            }
+        }
+    }
 }
 
 #[inline(always)]

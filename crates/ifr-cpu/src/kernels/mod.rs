@@ -9,6 +9,7 @@
 
 pub(crate) mod arithmetic;
 pub(crate) mod deform;
+mod exp;
 pub(crate) mod norm;
 pub(crate) mod phase;
 pub(crate) mod resize;

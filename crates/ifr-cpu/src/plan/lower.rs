@@ -8,9 +8,11 @@ use ifr_net::{
     Activation, Binary, Conv, DeformConv, Extent, Graph, Norm, Op, Parameters, Phase, Source, TensorId, View,
 };
 
+use super::deform::{Deform, Steering};
 use super::kernel::{Kernel, fused_slopes};
 use super::step::{Address, Operands, PartCall, Pointwise, SUM_ROWS, Step, Unit, Work};
 use crate::kernels::arithmetic::Act;
+use crate::kernels::deform::interleaved;
 use crate::kernels::resize::Axis;
 use crate::layout::{LANES, Layout};
 
@@ -286,21 +288,25 @@ impl<'a> Lowering<'a> {
         inputs
     }
 
-    /// What the taps read, as planes; then a convolution 1/1/0 of those.
+    /// Each group's channels side by side, then samples and sums of them strip by strip.
     fn deform(&mut self, deform: &DeformConv, outputs: Vec<Address>, layout: Layout) {
         let Some(kernel) = self.kernels[self.node].clone() else { return };
         let inputs = self.side_by_side(&deform.conv.inputs, layout);
-        let taps = deform.conv.window.kernel;
-        let samples = self.scratch(layout, inputs.len() * taps * taps);
-        let work = Work::Deform {
-            inputs,
+        let run = inputs.len() / deform.groups;
+        let width = interleaved(run);
+        let blocks = self.scratch(layout, deform.groups * width);
+        self.push(Work::Interleave { inputs, run }, blocks.clone(), layout);
+        let blocks = blocks.into_iter().step_by(width).collect();
+        let steering = Steering {
             offsets: self.view(deform.offsets),
             masks: self.view(deform.masks),
             flow: deform.flow.map(|v| self.view(v)).map(|v| [v[0], v[1]]),
-            taps,
+            taps: deform.conv.window.kernel,
         };
-        self.push(work, samples.clone(), layout);
-        self.convolve(&deform.conv, kernel, samples, layout, outputs, layout);
+        let residual = deform.conv.residual.map(|v| self.view(v)).unwrap_or_default();
+        let bits = self.masks(layout);
+        let work = Deform::new(kernel, blocks, run, steering, residual, bits, self.last_act());
+        self.push(Work::Deform(work), outputs, layout);
     }
 
     /// A convolution of planes of the layout `from`.
@@ -315,14 +321,6 @@ impl<'a> Lowering<'a> {
     ) {
         let step = kernel.step;
         let residual = conv.residual.map(|v| self.view(v)).unwrap_or_default();
-        // Others are no part of the kernels' epilogue: they follow as a step of their own.
-        let last = match conv.activation {
-            Activation::None | Activation::Prelu(_) | Activation::PreluNonNegative(_) | Activation::Relu => {
-                None
-            }
-            Activation::Gelu | Activation::Sigmoid | Activation::Clamp { .. } => Some(outputs.clone()),
-        };
-        let outputs = if last.is_some() { self.scratch(layout, outputs.len()) } else { outputs };
         if step == 1 {
             self.parts(kernel, &inputs, &outputs, &residual, layout);
         } else if kernel.transposed {
@@ -330,14 +328,11 @@ impl<'a> Lowering<'a> {
             let residual = self.split(&residual, layout, from, step);
             self.parts(kernel, &inputs, &phases, &residual, from);
             let inputs = phases.into_iter().step_by(step * step).collect();
-            self.push(Work::Join { inputs, from, step }, outputs.clone(), layout);
+            self.push(Work::Join { inputs, from, step }, outputs, layout);
         } else {
             let phases = self.split(&inputs, from, layout, step);
             let inputs: Vec<_> = phases.into_iter().step_by(step * step).collect();
             self.parts(kernel, &inputs, &outputs, &residual, layout);
-        }
-        if let Some(last) = last {
-            self.pointwise(Pointwise::Copy(Operands::Maps(outputs)), Vec::new(), last, layout);
         }
     }
 
@@ -376,9 +371,21 @@ impl<'a> Lowering<'a> {
             }
         };
         let parts = kernel.parts.iter().map(call).collect();
-        let masks = self.masks.entry(layout).or_insert_with(|| layout.masks().into()).clone();
+        let masks = self.masks(layout);
         let units = units(&kernel, layout);
-        self.push(Work::Conv { kernel, parts, masks, units }, Vec::new(), layout);
+        self.push(Work::Conv { kernel, parts, masks, units, act: self.last_act() }, Vec::new(), layout);
+    }
+
+    fn masks(&mut self, layout: Layout) -> Arc<[u16]> {
+        self.masks.entry(layout).or_insert_with(|| layout.masks().into()).clone()
+    }
+
+    /// The activation of a convolution, where its kernels' own epilogue does not know it.
+    fn last_act(&self) -> Act {
+        match self.constants[self.node].acts[..] {
+            [act @ (Act::Sigmoid | Act::Gelu | Act::Clamp(..)), ..] => act,
+            _ => Act::None,
+        }
     }
 
     fn mean(&mut self, inputs: &[View], outputs: Vec<Address>, layout: Layout) {
@@ -420,7 +427,7 @@ impl<'a> Lowering<'a> {
 }
 
 /// Which nodes the outputs depend on.
-fn needed(graph: &Graph) -> Vec<bool> {
+pub(super) fn needed(graph: &Graph) -> Vec<bool> {
     let mut wanted = vec![false; graph.tensors().len()];
     for id in graph.outputs() {
         wanted[id.index()] = true;
@@ -437,7 +444,7 @@ fn needed(graph: &Graph) -> Vec<bool> {
     needed
 }
 
-/// Input that a unit of a convolution reads, at most about: it should stay in the second-level cache.
+/// Input that a unit of a convolution reads, or output that it writes, at most about: it should stay in the second-level cache.
 const UNIT_BYTES: usize = 1 << 20;
 /// Work of a unit at least, in multiply-adds: below this, handing it out costs more than doing it.
 const UNIT_MACS: usize = 1 << 20;
@@ -451,7 +458,8 @@ fn units(kernel: &Kernel, layout: Layout) -> Vec<Unit> {
     let mut units = Vec::new();
     let vectors = layout.vectors();
     for (index, part) in kernel.parts.iter().enumerate() {
-        let planes = part.inputs.len().max(1) * if kernel.transposed { 1 } else { kernel.step * kernel.step };
+        let planes = part.inputs.len() * if kernel.transposed { 1 } else { kernel.step * kernel.step };
+        let planes = planes.max(part.outputs.len());
         let blocks = part.packed.blocks.len();
         let per_vector = part.inputs.len() * part.taps.len() * part.outputs.len() * LANES;
         let wanted = (per_vector * vectors / UNIT_MACS).clamp(1, UNITS.div_ceil(kernel.parts.len()));

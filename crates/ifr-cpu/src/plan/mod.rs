@@ -1,5 +1,7 @@
 //! From a graph to steps over one buffer, for one size.
 
+pub(crate) mod alone;
+mod deform;
 pub(crate) mod kernel;
 mod lower;
 mod place;
@@ -38,11 +40,27 @@ pub(crate) struct Plan {
     pub(crate) inputs: Vec<Map>,
     /// By the graph's outputs.
     pub(crate) outputs: Vec<Map>,
-    /// Length of the buffer, in floats.
+    /// Length of the maps' part of the buffer, in floats.
+    pub(crate) len: usize,
+    /// Floats that each thread needs besides.
+    pub(crate) scratch: usize,
+    /// Whether what depends on one image alone is still there when the next pair comes.
+    pub(crate) keeps: bool,
+    /// Those maps: where each image's begins, and how long they are.
+    pub(crate) kept: Vec<Kept>,
+}
+
+/// The same map of both images.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    pub(crate) starts: [usize; 2],
     pub(crate) len: usize,
 }
 
 impl Plan {
+    /// `keep`: what each image's own steps leave to others is not overwritten, so that a later pair can have it; these maps
+    /// come in pairs.
+    ///
     /// # Errors
     /// [`CpuError::Graph`] when the graph refuses the size.
     pub(crate) fn new(
@@ -51,6 +69,7 @@ impl Plan {
         constants: &[Constants],
         width: usize,
         height: usize,
+        keep: Option<&[[TensorId; 2]]>,
     ) -> Result<Self, CpuError> {
         graph.check_size(width, height)?;
         let mut lowering = Lowering::new(graph, kernels, constants, width, height);
@@ -59,13 +78,16 @@ impl Plan {
         lowering.phase(Phase::Instant);
         let Lowering { mut steps, slots, tensors, .. } = lowering;
 
-        let samples = |work: &Work| matches!(work, Work::Warp { .. } | Work::Deform { .. });
+        let samples = |work: &Work| matches!(work, Work::Warp { .. } | Work::Deform(_));
         let too_large = |s: &&Step| samples(&s.work) && !Samples::can_take(s.layout);
         if let Some(step) = steps.iter().find(too_large) {
             return Err(CpuError::Extent { width: step.layout.width, height: step.layout.height });
         }
         let slot_of = |id: &TensorId| tensors[id.index()];
-        let lives = lives(graph, &mut steps, &slots, pair_steps, &slot_of);
+        let mut lives = lives(graph, &mut steps, &slots, pair_steps, &slot_of);
+        for id in keep.unwrap_or_default().iter().flatten() {
+            lives[slot_of(id)].steps = Some(0..=steps.len());
+        }
         let (starts, len) = place(&lives);
         let resolve = |address: Address| {
             let (slot, channel) = lower::parts(address);
@@ -81,7 +103,13 @@ impl Plan {
         };
         let (inputs, outputs) =
             (graph.inputs().iter().map(map).collect(), graph.outputs().iter().map(map).collect());
-        Ok(Self { size: (width, height), steps, pair_steps, inputs, outputs, len })
+        let kept = |ids: &[TensorId; 2]| {
+            let slots = ids.each_ref().map(slot_of);
+            Kept { starts: slots.map(|slot| starts[slot]), len: lives[slots[0]].len }
+        };
+        let (keeps, kept) = (keep.is_some(), keep.unwrap_or_default().iter().map(kept).collect());
+        let scratch = steps.iter().map(Step::scratch).max().unwrap_or(0);
+        Ok(Self { size: (width, height), steps, pair_steps, inputs, outputs, len, scratch, keeps, kept })
     }
 }
 

@@ -1,27 +1,71 @@
 //! Doing the steps of a plan.
 #![allow(unsafe_code, reason = "units of a step share the plan's buffer")]
 
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rayon::prelude::*;
 
-use super::step::{Address, Operands, Pointwise, SUM_ROWS, Step, Work};
+use super::Kept;
+use super::alone::Move;
+use super::step::{Address, INTERLEAVE_VALUES, Operands, Pointwise, SUM_ROWS, Step, Work};
 use crate::conv::{self, Call};
 use crate::kernels::arithmetic::{self, Act, Operand};
 use crate::kernels::warp::{CHUNK, Samples};
 use crate::kernels::{deform, norm, phase, resize, warp};
-use crate::layout::Layout;
+use crate::layout::{LANES, Layout};
 use crate::level::Level;
 use crate::memory::{Buffer, Memory};
 
+/// Memory beside the maps: a piece for each of some lanes, of which one thread at a time works in each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scratch {
+    /// Where the first piece begins.
+    pub(crate) start: usize,
+    /// Length of each, in floats.
+    pub(crate) len: usize,
+    pub(crate) lanes: usize,
+}
+
 /// Does all units of a step of a plan that this buffer was made for, on the threads of the pool this runs in.
-pub(crate) fn run_step(step: &Step, level: Level, buffer: &mut Buffer) {
+pub(crate) fn run_step(step: &Step, level: Level, buffer: &mut Buffer, scratch: Scratch) {
     let memory = buffer.memory();
-    // SAFETY: the buffer is borrowed for this step alone, and each unit is done once.
-    let run = |unit| unsafe { run_unit(step, unit, level, memory) };
+    // SAFETY: the buffer is borrowed for this step alone, each unit is done once, and no two at a time in one lane.
+    let run = |unit, lane| unsafe { run_unit(step, unit, level, memory, scratch.start + lane * scratch.len) };
     let units = step.units();
     if units == 1 {
-        run(0);
+        run(0, 0);
+    } else if step.scratch() == 0 {
+        (0..units).into_par_iter().with_max_len(1).for_each(|unit| run(unit, 0));
     } else {
-        (0..units).into_par_iter().with_max_len(1).for_each(run);
+        let next = AtomicUsize::new(0);
+        (0..scratch.lanes.min(units)).into_par_iter().with_max_len(1).for_each(|lane| {
+            let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&unit| unit < units);
+            while let Some(unit) = take() {
+                run(unit, lane);
+            }
+        });
+    }
+}
+
+/// Floats that are copied or exchanged as one unit.
+const MOVE_VALUES: usize = 1 << 16;
+
+/// Copies what is kept of one image to the place of the other's, or exchanges both.
+pub(crate) fn move_kept(kept: &[Kept], how: Move, buffer: &mut Buffer) {
+    let memory = buffer.memory();
+    for &Kept { starts, len } in kept {
+        (0..len.div_ceil(MOVE_VALUES)).into_par_iter().with_max_len(1).for_each(|unit| {
+            let at = unit * MOVE_VALUES;
+            let n = MOVE_VALUES.min(len - at);
+            // SAFETY: the buffer is borrowed for this alone; maps that are kept share no memory, and units are disjoint.
+            let [first, second] = starts.map(|start| unsafe { memory.write(start + at, n) });
+            match how {
+                Move::FirstToSecond => second.copy_from_slice(first),
+                Move::SecondToFirst => first.copy_from_slice(second),
+                Move::Exchange => first.swap_with_slice(second),
+            }
+        });
     }
 }
 
@@ -29,8 +73,8 @@ pub(crate) fn run_step(step: &Step, level: Level, buffer: &mut Buffer) {
 ///
 /// # Safety
 /// `memory` is the live buffer the step was placed in; nobody touches what the step writes meanwhile, or writes what it
-/// reads, but other units of the same step.
-unsafe fn run_unit(step: &Step, unit: usize, level: Level, memory: Memory) {
+/// reads, but other units of the same step. The scratch memory it asks for begins at `scratch` and is this unit's alone.
+unsafe fn run_unit(step: &Step, unit: usize, level: Level, memory: Memory, scratch: usize) {
     // The units of a step write disjoint rows (or vectors) of its outputs, borders included: each row's right border
     // belongs to the row, the front to the first unit and the back to the last. A plan never places a step's outputs
     // where it reads. That makes every access below sound.
@@ -38,6 +82,20 @@ unsafe fn run_unit(step: &Step, unit: usize, level: Level, memory: Memory) {
     unsafe {
         match &step.work {
             Work::Conv { .. } => run_conv(step, unit, level, memory),
+            Work::Deform(deform) => deform.run(step, unit, level, memory, scratch),
+            Work::Interleave { inputs, run } => {
+                let (layout, width) = (step.layout, deform::interleaved(*run));
+                let start = unit * INTERLEAVE_VALUES;
+                let n = INTERLEAVE_VALUES.min(layout.plane() - start);
+                for (inputs, outputs) in inputs.chunks(*run).zip(step.outputs.chunks(width)) {
+                    let out = memory.write(outputs[0] - layout.front() + start * width, n * width);
+                    out.fill(0.0);
+                    for (c, input) in inputs.iter().enumerate() {
+                        let row = memory.read(input - layout.front() + start, n);
+                        deform::interleave(level, row, width, c, out);
+                    }
+                }
+            }
             Work::Sum { inputs, from, blocks, squares } => {
                 let (input, block) = (inputs[unit / blocks], unit % blocks);
                 let rows = block * SUM_ROWS..((block + 1) * SUM_ROWS).min(from.height);
@@ -75,7 +133,7 @@ fn total(sums: &[f32]) -> f64 {
 /// # Safety
 /// As for [`run_unit`].
 unsafe fn run_conv(step: &Step, unit: usize, level: Level, memory: Memory) {
-    let Work::Conv { kernel, parts, masks, units } = &step.work else { return };
+    let Work::Conv { kernel, parts, masks, units, act } = &step.work else { return };
     let unit = &units[unit];
     let part = &parts[unit.part];
     let packed = &kernel.parts[unit.part].packed;
@@ -94,17 +152,46 @@ unsafe fn run_conv(step: &Step, unit: usize, level: Level, memory: Memory) {
     let (front, back) = (unit.vectors.start == 0, unit.vectors.end == masks.len());
     for block in &packed.blocks[unit.blocks.clone()] {
         for &plane in &part.outputs[block.first..block.first + block.len] {
+            if *act != Act::None {
+                // SAFETY: these positions are this unit's own.
+                unsafe { activate_vectors(memory, plane, &unit.vectors, masks, *act, level) };
+            }
             // SAFETY: the first and last unit of a plane own its front and back.
             unsafe { clear_ends(memory, plane, step.layout, front, back, step.layout.body()) };
         }
     }
 }
 
+/// Applies an activation to some vectors of a plane; the border between rows stays zero.
+///
+/// # Safety
+/// Nobody else touches these.
+pub(super) unsafe fn activate_vectors(
+    memory: Memory,
+    plane: Address,
+    vectors: &Range<usize>,
+    masks: &[u16],
+    act: Act,
+    level: Level,
+) {
+    // SAFETY: the caller's promise.
+    let values = unsafe { memory.write(plane + vectors.start * LANES, vectors.len() * LANES) };
+    arithmetic::activate(level, act, values);
+    arithmetic::mask(level, &masks[vectors.clone()], values);
+}
+
 /// Zeroes what is before and after a plane's values, where those are `used` long.
 ///
 /// # Safety
 /// Nobody else touches these.
-unsafe fn clear_ends(memory: Memory, plane: Address, layout: Layout, front: bool, back: bool, used: usize) {
+pub(super) unsafe fn clear_ends(
+    memory: Memory,
+    plane: Address,
+    layout: Layout,
+    front: bool,
+    back: bool,
+    used: usize,
+) {
     // SAFETY: the caller's promise.
     unsafe {
         if front {
@@ -127,7 +214,6 @@ unsafe fn run_rows(step: &Step, unit: usize, level: Level, memory: Memory) {
         for y in rows.clone() {
             match &step.work {
                 Work::Warp { images, flow } => warp_row(step, images, *flow, y, level, memory),
-                Work::Deform { .. } => deform_row(step, y, level, memory),
                 Work::LayerNorm { inputs, weight, bias, epsilon } => {
                     norm_row(step, inputs, [weight, bias], *epsilon, y, level, memory);
                 }
@@ -168,41 +254,6 @@ unsafe fn warp_row(
             for (&image, &output) in images.iter().zip(&step.outputs) {
                 let plane = memory.read(image, Samples::reach(layout));
                 warp::sample(level, &samples, plane, memory.write(output + at + x, n));
-            }
-        }
-    }
-}
-
-/// Row `y` of every sample of a deformable convolution.
-///
-/// # Safety
-/// As for [`run_unit`].
-unsafe fn deform_row(step: &Step, y: usize, level: Level, memory: Memory) {
-    let Work::Deform { inputs, offsets, masks, flow, taps } = &step.work else { return };
-    let layout = step.layout;
-    let at = y * layout.stride();
-    let squared = taps * taps;
-    let groups = masks.len() / squared;
-    let run = inputs.len() / groups;
-    let centre = (taps / 2) as isize;
-    let mut samples = deform::Samples::new(layout);
-    for x in (0..layout.width).step_by(CHUNK) {
-        let n = CHUNK.min(layout.width - x);
-        // SAFETY: see `run_unit`; samples lie within a plane and the zeros around it.
-        unsafe {
-            let row = |plane: Address| memory.read(plane + at + x, n);
-            let flow = flow.map(|flow| flow.map(row));
-            for (i, &mask) in masks.iter().enumerate() {
-                let (group, tap) = (i / squared, i % squared);
-                let place = [tap / taps, tap % taps].map(|k| k as isize - centre);
-                let place = [y as isize + place[0], x as isize + place[1]];
-                let offset = [row(offsets[2 * i]), row(offsets[2 * i + 1])];
-                deform::locate(level, &mut samples, place, offset, flow, row(mask));
-                for (i, &input) in inputs.iter().enumerate().skip(group * run).take(run) {
-                    let plane = memory.read(input - layout.front(), layout.plane());
-                    let output = step.outputs[i * squared + tap];
-                    deform::sample(level, &samples, plane, memory.write(output + at + x, n));
-                }
             }
         }
     }
@@ -300,9 +351,14 @@ unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level,
             arithmetic::activate(level, acts.get(c).copied().unwrap_or(Act::None), out);
         }
         // Written by chunks of all channels, before this.
-        Work::Warp { .. } | Work::Deform { .. } | Work::LayerNorm { .. } => {}
+        Work::Warp { .. } | Work::LayerNorm { .. } => {}
         // Not row by row.
-        Work::Conv { .. } | Work::Sum { .. } | Work::Mean { .. } | Work::Response { .. } => {}
+        Work::Conv { .. }
+        | Work::Deform(_)
+        | Work::Interleave { .. }
+        | Work::Sum { .. }
+        | Work::Mean { .. }
+        | Work::Response { .. } => {}
     }
 }
 

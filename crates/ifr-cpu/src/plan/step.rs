@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ifr_net::Binary;
 
+use super::deform::Deform;
 use super::kernel::Kernel;
 use crate::kernels::arithmetic::Act;
 use crate::kernels::resize::Axis;
@@ -66,19 +67,15 @@ pub(crate) enum Work {
     Split { inputs: Vec<Address>, from: Layout, step: usize },
     /// Phases into maps: `inputs` are the first of `step`² each.
     Join { inputs: Vec<Address>, from: Layout, step: usize },
-    /// A convolution without stride.
-    Conv { kernel: Arc<Kernel>, parts: Vec<PartCall>, masks: Arc<[u16]>, units: Vec<Unit> },
+    /// A convolution without stride; `act` follows the kernels' own epilogue.
+    Conv { kernel: Arc<Kernel>, parts: Vec<PartCall>, masks: Arc<[u16]>, units: Vec<Unit>, act: Act },
     /// A backward warp.
     Warp { images: Vec<Address>, flow: [Address; 2] },
-    /// What the taps of a deformable convolution read: taps² planes for each input, in order. Inputs are equal runs, one for
-    /// each `masks.len()` / taps²; offsets are twice the masks, y then x.
-    Deform {
-        inputs: Vec<Address>,
-        offsets: Vec<Address>,
-        masks: Vec<Address>,
-        flow: Option<[Address; 2]>,
-        taps: usize,
-    },
+    /// Planes of groups of `run` channels, interleaved: each group's take [`interleaved`](crate::kernels::deform::interleaved)
+    /// planes of the output.
+    Interleave { inputs: Vec<Address>, run: usize },
+    /// A deformable convolution.
+    Deform(Deform),
     /// Layer normalisation over the channels.
     LayerNorm { inputs: Vec<Address>, weight: Vec<f32>, bias: Vec<f32>, epsilon: f32 },
     /// A bilinear resize.
@@ -105,6 +102,9 @@ pub(crate) struct Step {
     pub(crate) node: usize,
 }
 
+/// Positions that a unit of an interleaving step handles.
+pub(crate) const INTERLEAVE_VALUES: usize = 1 << 11;
+
 /// Rows that are summed up together.
 pub(crate) const SUM_ROWS: usize = 16;
 
@@ -118,12 +118,19 @@ impl Step {
         UNIT_VALUES.div_ceil(per_row).min(self.layout.height)
     }
 
+    /// Floats of scratch memory that each thread needs for it.
+    pub(crate) fn scratch(&self) -> usize {
+        if let Work::Deform(deform) = &self.work { deform.scratch() } else { 0 }
+    }
+
     /// Into how many units the step is divided; they may run in any order, on any thread.
     pub(crate) fn units(&self) -> usize {
         match &self.work {
             Work::Conv { units, .. } => units.len(),
             Work::Sum { inputs, blocks, .. } => inputs.len() * blocks,
             Work::Mean { .. } | Work::Response { .. } => 1,
+            Work::Interleave { .. } => self.layout.plane().div_ceil(INTERLEAVE_VALUES),
+            Work::Deform(deform) => deform.units(),
             _ => self.layout.height.div_ceil(self.rows()),
         }
     }
@@ -144,12 +151,8 @@ impl Step {
                 read(images);
                 read(flow);
             }
-            Work::Deform { inputs, offsets, masks, flow, .. } => {
-                read(inputs);
-                read(offsets);
-                read(masks);
-                read(flow.as_mut().map_or(&mut [], |flow| flow));
-            }
+            Work::Interleave { inputs, .. } => read(inputs),
+            Work::Deform(deform) => deform.reads().into_iter().for_each(read),
             Work::LayerNorm { inputs, .. } => read(inputs),
             Work::Resize { inputs, add, .. } => {
                 read(inputs);
@@ -183,7 +186,8 @@ impl Step {
             Work::Join { .. } => "join",
             Work::Conv { .. } => "conv",
             Work::Warp { .. } => "warp",
-            Work::Deform { .. } => "deform",
+            Work::Interleave { .. } => "interleave",
+            Work::Deform(_) => "deform",
             Work::LayerNorm { .. } => "norm",
             Work::Resize { .. } => "resize",
             Work::Pointwise { .. } => "pointwise",
@@ -193,8 +197,8 @@ impl Step {
 
     /// Multiplications and additions of a convolution, in flop; 0 for the others.
     pub(crate) fn flop(&self) -> u64 {
-        let Work::Conv { kernel, .. } = &self.work else { return 0 };
-        let one = |p: &super::kernel::Part| p.inputs.len() * p.outputs.len() * p.taps.len();
+        let (Work::Conv { kernel, .. } | Work::Deform(Deform { kernel, .. })) = &self.work else { return 0 };
+        let one = |p: &super::kernel::Part| p.packed.inputs * p.packed.outputs() * p.taps.len();
         let macs: usize = kernel.parts.iter().map(one).sum();
         2 * macs as u64 * (self.layout.width * self.layout.height) as u64
     }

@@ -340,6 +340,41 @@ impl Op {
         }
     }
 
+    /// The same operation on other views: what `f` makes of each.
+    #[must_use]
+    pub fn with_views(&self, mut f: impl FnMut(View) -> View) -> Self {
+        let mut op = self.clone();
+        let source = |source: &mut Source, f: &mut dyn FnMut(View) -> View| match source {
+            Source::Map(view) | Source::Plane(view) => *view = f(*view),
+            Source::Warped { image, flow } => (*image, *flow) = (f(*image), f(*flow)),
+        };
+        let conv = |conv: &mut Conv, f: &mut dyn FnMut(View) -> View| {
+            conv.inputs.iter_mut().for_each(|s| source(s, f));
+            conv.residual = conv.residual.map(&mut *f);
+        };
+        match &mut op {
+            Self::Conv(c) | Self::ConvTranspose(c) => conv(c, &mut f),
+            Self::DeformConv(deform) => {
+                conv(&mut deform.conv, &mut f);
+                (deform.offsets, deform.masks) = (f(deform.offsets), f(deform.masks));
+                deform.flow = deform.flow.map(f);
+            }
+            Self::Warp { image, flow } => (*image, *flow) = (f(*image), f(*flow)),
+            Self::Resize { input, add, .. } => (*input, *add) = (f(*input), add.map(f)),
+            Self::Binary { a, b, .. } => [a, b].into_iter().for_each(|s| source(s, &mut f)),
+            Self::Activate { input, .. } | Self::Affine { input, .. } | Self::ChannelMean { input } => {
+                *input = f(*input);
+            }
+            Self::LayerNorm(norm) | Self::ResponseNorm(norm) => norm.input = f(norm.input),
+            Self::Mean { inputs } | Self::Sum { inputs, .. } => inputs.iter_mut().for_each(|v| *v = f(*v)),
+            Self::Blend { mask, a, b, add, .. } => {
+                *mask = f(*mask);
+                [a, b].into_iter().chain(add).for_each(|s| source(s, &mut f));
+            }
+        }
+        op
+    }
+
     /// The convolution in it: what it reads, its weights and its epilogue.
     pub fn as_conv(&self) -> Option<&Conv> {
         match self {

@@ -1,0 +1,175 @@
+//! A deformable convolution, strip by strip: what its taps read goes to scratch memory that stays in a core's cache, and is
+//! summed up from there by an ordinary convolution 1/1/0. As maps, the samples would be as many as inputs times taps.
+#![allow(unsafe_code, reason = "units of a step share the plan's buffer")]
+
+use std::sync::Arc;
+
+use super::kernel::Kernel;
+use super::run::{activate_vectors, clear_ends};
+use super::step::{Address, Step};
+use crate::conv::{self, Call};
+use crate::kernels::arithmetic::Act;
+use crate::kernels::deform::{Samples, interleaved, locate, sample};
+use crate::kernels::warp::CHUNK;
+use crate::layout::LANES;
+use crate::level::Level;
+use crate::memory::Memory;
+
+/// Where the taps read.
+#[derive(Debug)]
+pub(crate) struct Steering {
+    /// y, then x of each tap of each group.
+    pub(crate) offsets: Vec<Address>,
+    /// One for each tap of each group.
+    pub(crate) masks: Vec<Address>,
+    /// x, then y; added to every offset.
+    pub(crate) flow: Option<[Address; 2]>,
+    /// Taps along each axis.
+    pub(crate) taps: usize,
+}
+
+/// A deformable convolution of interleaved groups of channels.
+#[derive(Debug)]
+pub(crate) struct Deform {
+    pub(crate) kernel: Arc<Kernel>,
+    /// The first of each group's planes.
+    blocks: Vec<Address>,
+    /// Channels of a group.
+    run: usize,
+    steering: Steering,
+    residual: Vec<Address>,
+    /// Which lanes of each vector of the output are values.
+    bits: Arc<[u16]>,
+    act: Act,
+    /// Vectors of a unit.
+    strip: usize,
+    /// Where samples, sums and residuals are in scratch memory.
+    local: [Vec<usize>; 3],
+}
+
+/// Scratch memory of a unit, about: half of a second-level cache, since the interleaved maps want some of it.
+const SCRATCH_BYTES: usize = 1 << 19;
+/// Vectors of a unit are a multiple of this: all tile widths of the convolution divide it.
+const UNIT_VECTORS: usize = 12;
+
+impl Deform {
+    pub(super) fn new(
+        kernel: Arc<Kernel>,
+        blocks: Vec<Address>,
+        run: usize,
+        steering: Steering,
+        residual: Vec<Address>,
+        bits: Arc<[u16]>,
+        act: Act,
+    ) -> Self {
+        let outputs = kernel.parts[0].packed.outputs();
+        let lens = [blocks.len() * run * steering.taps * steering.taps, outputs, residual.len()];
+        let planes: usize = lens.iter().sum();
+        let fits = SCRATCH_BYTES / (planes * LANES * size_of::<f32>());
+        // Not so few units that threads wait for each other.
+        let strip = fits.min(bits.len() / 16);
+        let strip = (strip / UNIT_VECTORS * UNIT_VECTORS).max(UNIT_VECTORS);
+        let mut next = (0..planes).map(|i| i * strip * LANES);
+        let local = lens.map(|len| next.by_ref().take(len).collect());
+        Self { kernel, blocks, run, steering, residual, bits, act, strip, local }
+    }
+
+    /// Every address it reads; outputs are the step's.
+    pub(super) fn reads(&mut self) -> [&mut [Address]; 5] {
+        let Steering { offsets, masks, flow, .. } = &mut self.steering;
+        let flow = flow.as_mut().map_or(&mut [][..], |flow| flow);
+        [&mut self.blocks, offsets, masks, flow, &mut self.residual]
+    }
+
+    pub(super) fn units(&self) -> usize {
+        self.bits.len().div_ceil(self.strip)
+    }
+
+    /// Floats of scratch memory a unit needs.
+    pub(super) fn scratch(&self) -> usize {
+        self.local.iter().map(Vec::len).sum::<usize>() * self.strip * LANES
+    }
+
+    /// Does one unit.
+    ///
+    /// # Safety
+    /// As for `run_unit` of the module beside this; scratch memory begins at `scratch`.
+    pub(super) unsafe fn run(&self, step: &Step, unit: usize, level: Level, memory: Memory, scratch: usize) {
+        let vectors = unit * self.strip..((unit + 1) * self.strip).min(self.bits.len());
+        let (start, n) = (vectors.start * LANES, vectors.len() * LANES);
+        let [inputs, sums, residual] = &self.local;
+        // SAFETY: the caller's promise: vectors are this unit's own, and so is the scratch memory, whose parts do not overlap.
+        // The convolution stays in that, since it has one tap and the strip's vectors only.
+        unsafe {
+            self.sample(step, start, n, level, memory, scratch);
+            for (&from, &to) in self.residual.iter().zip(residual) {
+                memory.write(scratch + to, n).copy_from_slice(memory.read(from + start, n));
+            }
+            let call = Call {
+                base: memory.base().add(scratch),
+                packed: &self.kernel.parts[0].packed,
+                inputs,
+                taps: &[0],
+                outputs: sums,
+                residual,
+                masks: &self.bits[vectors.clone()],
+            };
+            conv::run(level, &call, 0..call.packed.blocks.len(), 0..vectors.len());
+            let (front, back) = (vectors.start == 0, vectors.end == self.bits.len());
+            for (&plane, &from) in step.outputs.iter().zip(sums) {
+                memory.write(plane + start, n).copy_from_slice(memory.read(scratch + from, n));
+                if self.act != Act::None {
+                    activate_vectors(memory, plane, &vectors, &self.bits, self.act, level);
+                }
+                clear_ends(memory, plane, step.layout, front, back, step.layout.body());
+            }
+        }
+    }
+
+    /// What all taps read for the `n` positions from `start` on. Positions between rows are left as they are: nobody looks at
+    /// what becomes of them.
+    ///
+    /// # Safety
+    /// As for [`Deform::run`].
+    unsafe fn sample(
+        &self,
+        step: &Step,
+        start: usize,
+        n: usize,
+        level: Level,
+        memory: Memory,
+        scratch: usize,
+    ) {
+        let Steering { offsets, masks, flow, taps } = &self.steering;
+        let layout = step.layout;
+        let (stride, squared, plane) = (layout.stride(), taps * taps, self.strip * LANES);
+        let centre = (taps / 2) as isize;
+        let mut samples = Samples::new(layout);
+        let rows = start / stride..(start + n).div_ceil(stride).min(layout.height);
+        for y in rows {
+            let row = y * stride;
+            let (first, end) = (start.max(row) - row, (start + n - row).min(layout.width));
+            for x in (first..end).step_by(CHUNK) {
+                let n = CHUNK.min(end - x);
+                // SAFETY: the caller's promise; positions are inside the row, and samples inside a plane with the zeros around it.
+                unsafe {
+                    let values = |plane: Address| memory.read(plane + row + x, n);
+                    let flow = flow.map(|flow| flow.map(values));
+                    for (i, &mask) in masks.iter().enumerate() {
+                        let (group, tap) = (i / squared, i % squared);
+                        let place = [tap / taps, tap % taps].map(|k| k as isize - centre);
+                        let place = [y as isize + place[0], x as isize + place[1]];
+                        let offset = [values(offsets[2 * i]), values(offsets[2 * i + 1])];
+                        locate(level, &mut samples, place, offset, flow, values(mask));
+                        let block = self.blocks[group] - layout.front();
+                        let block = memory.read(block, layout.plane() * interleaved(self.run));
+                        let to = (group * self.run * squared + tap) * plane + row + x - start;
+                        let step = squared * plane;
+                        let out = memory.write(scratch + to, (self.run - 1) * step + n);
+                        sample(level, &samples, block, self.run, n, out, step);
+                    }
+                }
+            }
+        }
+    }
+}
