@@ -102,7 +102,7 @@ impl NetInterpolator {
             return Err(fault("its output is not one image"));
         }
         let pool = options.pool.clone();
-        let network = Runner { engine: Engine::new(graph, parameters, options)?, pool, runs: 0 };
+        let network = Runner { engine: Engine::new(graph, parameters, options)?, pool, held: None, runs: 0 };
         Ok(Self { network, last: None, output: None, prior, depth: None })
     }
 

@@ -1,12 +1,13 @@
 //! The network itself, image in, image out.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ifr_frame::{Frame, InterpolateError, Padding, RgbImage};
 use rayon::ThreadPool;
 
 use super::picture::Picture;
 use crate::engine::Engine;
+use crate::plan::alone::{Shared, Was};
 use crate::prior::{FlowPrior, PairPrior};
 
 /// An engine and what it needs to make images between images.
@@ -14,15 +15,21 @@ use crate::prior::{FlowPrior, PairPrior};
 pub(super) struct Runner {
     pub(super) engine: Engine,
     pub(super) pool: Option<Arc<ThreadPool>>,
+    /// The pair that the engine holds. Weak: they are compared with others, which must not keep their pixels alive.
+    pub(super) held: Option<[Weak<Picture>; 2]>,
     /// How many images have been made.
     pub(super) runs: u64,
 }
 
 impl Runner {
-    /// Prepares two images: all that does not depend on an instant.
+    /// Prepares two images: all that does not depend on an instant. What the engine found out about one of them when it had it
+    /// last is not worked out again.
     pub(super) fn pair(&mut self, pictures: [&Arc<Picture>; 2]) -> Result<(), InterpolateError> {
+        let shared = shared(self.held.take().as_ref(), pictures);
         let [a, b] = pictures.map(|picture| &picture.rgb);
-        self.engine.pair(a.width(), a.height(), &[a.data(), b.data()]).map_err(failed)
+        self.engine.pair_sharing(a.width(), a.height(), [a.data(), b.data()], shared).map_err(failed)?;
+        self.held = Some(pictures.map(Arc::downgrade));
+        Ok(())
     }
 
     /// Makes the image at `t` of the pair prepared last, into `image`.
@@ -33,7 +40,7 @@ impl Runner {
         padding: Padding,
         image: &mut RgbImage,
     ) -> Result<(), InterpolateError> {
-        let Self { engine, pool, runs } = self;
+        let Self { engine, pool, runs, .. } = self;
         match prior {
             Some(prior) => {
                 let (flows, frame) = on(pool.as_ref(), || prior.at(t, padding))?;
@@ -81,6 +88,21 @@ impl Runner {
     }
 }
 
+/// What pictures were in the pair before.
+fn shared(held: Option<&[Weak<Picture>; 2]>, pictures: [&Arc<Picture>; 2]) -> Shared {
+    let [first, second] = pictures.map(|picture| match held {
+        Some([first, _]) if is(first, picture) => Was::First,
+        Some([_, second]) if is(second, picture) => Was::Second,
+        _ => Was::New,
+    });
+    Shared { first, second }
+}
+
+/// Whether both are one. As long as the weak one lives, no other picture can lie where it lay.
+fn is(known: &Weak<Picture>, picture: &Arc<Picture>) -> bool {
+    std::ptr::eq(known.as_ptr(), Arc::as_ptr(picture))
+}
+
 /// Works on the threads of a pool, or of rayon's own.
 pub(super) fn on<T: Send>(pool: Option<&Arc<ThreadPool>>, work: impl FnOnce() -> T + Send) -> T {
     match pool {
@@ -91,4 +113,31 @@ pub(super) fn on<T: Send>(pool: Option<&Arc<ThreadPool>>, work: impl FnOnce() ->
 
 pub(super) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> InterpolateError {
     InterpolateError::Engine(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_of_the_pair_before_are_recognised() {
+        let [a, b, m] = [(); 3].map(|()| Arc::new(Picture::made(RgbImage::black(2, 2).unwrap())));
+        let held = [&a, &b].map(Arc::downgrade);
+        let after = |pictures| {
+            let Shared { first, second } = shared(Some(&held), pictures);
+            [first, second]
+        };
+        assert_eq!(after([&a, &m]), [Was::First, Was::New]);
+        assert_eq!(after([&m, &b]), [Was::New, Was::Second]);
+        assert_eq!(after([&b, &m]), [Was::Second, Was::New]);
+        assert_eq!(after([&b, &a]), [Was::Second, Was::First]);
+        assert_eq!(after([&m, &m]), [Was::New, Was::New]);
+        assert_eq!(shared(None, [&a, &b]), Shared::default());
+        // A new picture never lies where a held one did, even once that has gone.
+        drop((a, b));
+        for _ in 0..4 {
+            let new = Arc::new(Picture::made(RgbImage::black(2, 2).unwrap()));
+            assert_eq!(shared(Some(&held), [&new, &m]), Shared::default());
+        }
+    }
 }
