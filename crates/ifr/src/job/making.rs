@@ -22,7 +22,8 @@ pub struct Making {
     /// How often a network runs for each pair of source frames, on average, where nothing is cut or repeated; `None`: the model
     /// is no network, or the instants are not known beforehand.
     pub runs: Option<f64>,
-    /// Multiply-accumulates for each pair of source frames, likewise.
+    /// Multiply-accumulates for each pair of source frames, likewise; what runs of IFR+ share (the features of a frame that several
+    /// of them have, about a twentieth) is counted in each.
     pub macs: Option<f64>,
 }
 
