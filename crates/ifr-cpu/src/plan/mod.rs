@@ -78,10 +78,13 @@ impl Plan {
         lowering.phase(Phase::Instant);
         let Lowering { mut steps, slots, tensors, .. } = lowering;
 
-        let samples = |work: &Work| matches!(work, Work::Warp { .. } | Work::Deform(_));
-        let too_large = |s: &&Step| samples(&s.work) && !Samples::can_take(s.layout);
-        if let Some(step) = steps.iter().find(too_large) {
-            return Err(CpuError::Extent { width: step.layout.width, height: step.layout.height });
+        let sampled = |step: &Step| match &step.work {
+            Work::Warp { .. } => Some(step.layout),
+            Work::Deform(deform) => Some(deform.sampled()),
+            _ => None,
+        };
+        if let Some(layout) = steps.iter().filter_map(sampled).find(|layout| !Samples::can_take(*layout)) {
+            return Err(CpuError::Extent { width: layout.width, height: layout.height });
         }
         let slot_of = |id: &TensorId| tensors[id.index()];
         let mut lives = lives(graph, &mut steps, &slots, pair_steps, &slot_of);
@@ -90,8 +93,8 @@ impl Plan {
         }
         let (starts, len) = place(&lives);
         let resolve = |address: Address| {
-            let (slot, channel) = lower::parts(address);
-            starts[slot] + channel * slots[slot].layout.plane() + slots[slot].layout.front()
+            let (slot, channel, offset) = lower::parts(address);
+            starts[slot] + channel * slots[slot].layout.plane() + slots[slot].layout.front() + offset
         };
         for step in &mut steps {
             step.visit(&mut |_, address| *address = resolve(*address));
