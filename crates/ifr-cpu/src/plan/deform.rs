@@ -9,7 +9,7 @@ use super::run::{activate_vectors, clear_ends};
 use super::step::{Address, Step};
 use crate::conv::{self, Call};
 use crate::kernels::arithmetic::Act;
-use crate::kernels::deform::{Samples, interleaved, locate, sample};
+use crate::kernels::deform::{Samples, interleaved, locate, prefetch, sample};
 use crate::kernels::warp::CHUNK;
 use crate::layout::{LANES, Layout};
 use crate::level::Level;
@@ -179,6 +179,11 @@ impl Deform {
                         let place = [tap / taps, tap % taps].map(|k| k as isize - centre);
                         let place = [(top + y) as isize + place[0], x as isize + place[1]];
                         let offset = [values(offsets[2 * i]), values(offsets[2 * i + 1])];
+                        // More planes than a processor follows by itself.
+                        if let Some(&next) = masks.get(i + 1) {
+                            let next = [next, offsets[2 * i + 2], offsets[2 * i + 3]];
+                            next.into_iter().for_each(|plane| prefetch(values(plane)));
+                        }
                         locate(level, &mut samples, place, offset, flow, values(mask));
                         let block = blocks[group] - from.front();
                         let block = memory.read(block, from.plane() * interleaved(*run));
