@@ -1,10 +1,10 @@
 //! Time a frame of a network takes, without any video around it.
 //!
-//!     cargo run --release -p ifr-cpu --example speed -- [s|b|l|s+flow|…|plus] [WIDTHxHEIGHT] [THREADS] [LEVEL] [RUNS]
+//!     cargo run --release -p ifr-cpu --example speed -- [s|b|l|s+flow|…|plus] [WIDTHxHEIGHT] [THREADS] [LEVEL] [RUNS] [stream]
 //!
 //! Prints the least wall time of several runs after a first one (of that first one with RUNS 0), and the processor time a run
 //! takes on all threads together, for the part that a pair's instants share and for one instant; a prior's own time is not in
-//! it. Then the memory of all maps, and the most that the process ever had resident. Weights are by rule, scales those
+//! it. With `stream`, the first image of every pair but the first is known from the pair before. Then the memory of all maps, and the most that the process ever had resident. Weights are by rule, scales those
 //! published for the size.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
@@ -12,7 +12,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ifr_cpu::{Engine, EngineOptions, Level};
+use ifr_cpu::{Engine, EngineOptions, Level, Shared, Was};
 use ifr_net::{Network, Parameters};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -38,6 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
 
     let runs: usize = arg(4, "7").parse()?;
+    let stream = arg(5, "") == "stream";
+    let shared = Shared { first: Was::Second, second: Was::New };
     let graph = net.graph_at(net.scales_for(width, height))?;
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?);
     let options = EngineOptions { pool: Some(pool), level };
@@ -63,7 +65,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         if run == 1 {
             (pair, at) = ([f64::MAX; 2], [f64::MAX; 2]);
         }
-        timed(&mut pair, &mut || engine.pair(width, height, &[&images[0], &images[1]]))?;
+        let pictures = [&images[run % 2], &images[(run + 1) % 2]].map(|image| &image[..]);
+        timed(&mut pair, &mut || match stream {
+            true => engine.pair_sharing(width, height, pictures, shared),
+            false => engine.pair(width, height, &pictures),
+        })?;
         timed(&mut at, &mut || engine.at(instant))?;
     }
     println!(

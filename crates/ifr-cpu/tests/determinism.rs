@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use ifr_cpu::{Engine, EngineOptions, Level};
-use ifr_net::{IfrNet, Parameters, Ratio};
+use ifr_net::{IfrNet, IfrPlus, Parameters, Ratio};
 
 fn picture(width: usize, height: usize, seed: usize) -> Vec<f32> {
     (0..3 * width * height).map(|i| ((i * 37 + seed * 911) % 509) as f32 / 508.0).collect()
@@ -83,4 +83,26 @@ fn vector_levels_agree_to_the_bit() {
         let [a, b] = [two[0], two[1]].map(|level| frames(&mut engine(2, level), 80, 48));
         assert!(a == b, "{} and {}", two[0], two[1]);
     }
+}
+
+/// IFR+ at a size where the offsets and masks of its finest deformable convolutions are made and used band by band, unless
+/// they are asked for themselves.
+#[test]
+fn bands_change_nothing() {
+    let (width, height) = (256, 112);
+    let whole = ["pred", "offsets0_1", "offsets1_1"];
+    let plus = IfrPlus::PUBLISHED.graph(Ratio::ONE, Ratio::ONE).unwrap();
+    let images = [picture(width, height, 1), picture(width, height, 2)];
+    let parameters = Parameters::by_rule(&plus);
+    let [banded, entire] = [&whole[..1], &whole].map(|outputs| {
+        let graph = plus.with_outputs(outputs).unwrap();
+        let mut engine = Engine::new(&graph, &parameters, EngineOptions::default()).unwrap();
+        engine.pair(width, height, &[&images[0], &images[1]]).unwrap();
+        engine.at(&[&[0.5]]).unwrap();
+        let mut out = vec![0.0; 3 * width * height];
+        engine.read_output(0, &mut out).unwrap();
+        (engine.memory(), out)
+    });
+    assert!(banded.1 == entire.1);
+    assert!(banded.0 < entire.0, "bands need less memory: {} and {} bytes", banded.0, entire.0);
 }

@@ -84,18 +84,22 @@ fn plus() {
     };
     const NAMES: [&str; 6] =
         ["pred_unclamped", "merged_normalised", "flow0_1", "flow1_2", "flow0_3", "flow1_4"];
-    for (flow, refine) in [("1.0", "1.0"), ("0.25", "1.0"), ("0.125", "0.5")] {
+    let vector = || Level::available().into_iter().filter(|&level| level != Level::SCALAR);
+    for (level, flow, refine) in
+        vector().flat_map(|l| [(l, "1.0", "1.0"), (l, "0.25", "1.0"), (l, "0.125", "0.5")])
+    {
         let graph = IfrPlus::PUBLISHED.graph(flow.parse().unwrap(), refine.parse().unwrap()).unwrap();
         let graph = graph.with_outputs(&NAMES).unwrap();
-        let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), EngineOptions::default()).unwrap();
+        let options = EngineOptions { level, ..EngineOptions::default() };
+        let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), options).unwrap();
         let found = engine.run_tensors(&[image("img0"), image("img1"), Tensor::point(&[0.5])]).unwrap();
         for (name, found) in NAMES.iter().zip(&found) {
             let Ok(expected) = store.read(&format!("flow{flow}.refine{refine}.{name}")) else { continue };
             let error = worst(found.data(), &expected);
             let size = expected.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
             let size = if name.starts_with("flow") { size } else { 1.0 };
-            println!("flows at {flow}, refiner at {refine}: {name} {:.2e}", error / size);
-            assert!(error < 1e-3 * size, "{flow}, {refine}: {name} is off by {error}");
+            println!("{level}, flows at {flow}, refiner at {refine}: {name} {:.2e}", error / size);
+            assert!(error < 1e-3 * size, "{level}, {flow}, {refine}: {name} is off by {error}");
         }
     }
 }

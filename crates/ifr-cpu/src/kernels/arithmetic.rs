@@ -8,6 +8,8 @@ use crate::layout::LANES;
 /// A row, or one value for all of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Operand<'a> {
+    /// What the output holds.
+    Own,
     Row(&'a [f32]),
     Value(f32),
 }
@@ -56,6 +58,19 @@ versions! {
 #[inline(always)]
 fn zip(a: Operand<'_>, b: Operand<'_>, out: &mut [f32], f: impl Fn(f32, f32) -> f32) {
     match (a, b) {
+        (Operand::Own, Operand::Own) => out.iter_mut().for_each(|o| *o = f(*o, *o)),
+        (Operand::Own, Operand::Row(b)) => {
+            for (o, &b) in out.iter_mut().zip(b) {
+                *o = f(*o, b);
+            }
+        }
+        (Operand::Own, Operand::Value(b)) => out.iter_mut().for_each(|o| *o = f(*o, b)),
+        (Operand::Row(a), Operand::Own) => {
+            for (o, &a) in out.iter_mut().zip(a) {
+                *o = f(a, *o);
+            }
+        }
+        (Operand::Value(a), Operand::Own) => out.iter_mut().for_each(|o| *o = f(a, *o)),
         (Operand::Row(a), Operand::Row(b)) => {
             for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
                 *o = f(a, b);
@@ -86,6 +101,7 @@ fn binary_body(op: Binary, a: Operand<'_>, b: Operand<'_>, out: &mut [f32]) {
 
 #[inline(always)]
 fn blend_body(mask: &[f32], a: Operand<'_>, b: Operand<'_>, out: &mut [f32]) {
+    debug_assert!(!matches!(b, Operand::Own), "the output holds the mask's part by then");
     zip(Operand::Row(mask), a, out, |m, a| m * a);
     match b {
         Operand::Row(b) => {
@@ -98,12 +114,14 @@ fn blend_body(mask: &[f32], a: Operand<'_>, b: Operand<'_>, out: &mut [f32]) {
                 *o += (1.0 - m) * b;
             }
         }
+        Operand::Own => {}
     }
 }
 
 #[inline(always)]
 fn add_body(a: Operand<'_>, out: &mut [f32]) {
     match a {
+        Operand::Own => out.iter_mut().for_each(|o| *o += *o),
         Operand::Row(a) => {
             for (o, &a) in out.iter_mut().zip(a) {
                 *o += a;

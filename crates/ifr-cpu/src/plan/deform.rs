@@ -9,9 +9,9 @@ use super::run::{activate_vectors, clear_ends};
 use super::step::{Address, Step};
 use crate::conv::{self, Call};
 use crate::kernels::arithmetic::Act;
-use crate::kernels::deform::{Samples, interleaved, locate, sample};
+use crate::kernels::deform::{Samples, interleaved, locate, prefetch, sample};
 use crate::kernels::warp::CHUNK;
-use crate::layout::LANES;
+use crate::layout::{LANES, Layout};
 use crate::level::Level;
 use crate::memory::Memory;
 
@@ -28,14 +28,24 @@ pub(crate) struct Steering {
     pub(crate) taps: usize,
 }
 
-/// A deformable convolution of interleaved groups of channels.
+/// What is sampled: maps, interleaved.
+#[derive(Debug)]
+pub(crate) struct Interleaved {
+    /// The first of each group's planes.
+    pub(crate) blocks: Vec<Address>,
+    /// Channels of a group.
+    pub(crate) run: usize,
+    /// Of the planes.
+    pub(crate) layout: Layout,
+    /// The first row of the output, in rows of these maps.
+    pub(crate) row: usize,
+}
+
+/// A deformable convolution, or a band of rows of it: then steering, residual and outputs begin at the band.
 #[derive(Debug)]
 pub(crate) struct Deform {
     pub(crate) kernel: Arc<Kernel>,
-    /// The first of each group's planes.
-    blocks: Vec<Address>,
-    /// Channels of a group.
-    run: usize,
+    source: Interleaved,
     steering: Steering,
     residual: Vec<Address>,
     /// Which lanes of each vector of the output are values.
@@ -55,15 +65,15 @@ const UNIT_VECTORS: usize = 12;
 impl Deform {
     pub(super) fn new(
         kernel: Arc<Kernel>,
-        blocks: Vec<Address>,
-        run: usize,
+        source: Interleaved,
         steering: Steering,
         residual: Vec<Address>,
         bits: Arc<[u16]>,
         act: Act,
     ) -> Self {
         let outputs = kernel.parts[0].packed.outputs();
-        let lens = [blocks.len() * run * steering.taps * steering.taps, outputs, residual.len()];
+        let lens =
+            [source.blocks.len() * source.run * steering.taps * steering.taps, outputs, residual.len()];
         let planes: usize = lens.iter().sum();
         let fits = SCRATCH_BYTES / (planes * LANES * size_of::<f32>());
         // Not so few units that threads wait for each other.
@@ -71,14 +81,19 @@ impl Deform {
         let strip = (strip / UNIT_VECTORS * UNIT_VECTORS).max(UNIT_VECTORS);
         let mut next = (0..planes).map(|i| i * strip * LANES);
         let local = lens.map(|len| next.by_ref().take(len).collect());
-        Self { kernel, blocks, run, steering, residual, bits, act, strip, local }
+        Self { kernel, source, steering, residual, bits, act, strip, local }
+    }
+
+    /// Layout of the maps that are sampled.
+    pub(super) fn sampled(&self) -> Layout {
+        self.source.layout
     }
 
     /// Every address it reads; outputs are the step's.
     pub(super) fn reads(&mut self) -> [&mut [Address]; 5] {
         let Steering { offsets, masks, flow, .. } = &mut self.steering;
         let flow = flow.as_mut().map_or(&mut [][..], |flow| flow);
-        [&mut self.blocks, offsets, masks, flow, &mut self.residual]
+        [&mut self.source.blocks, offsets, masks, flow, &mut self.residual]
     }
 
     pub(super) fn units(&self) -> usize {
@@ -115,7 +130,10 @@ impl Deform {
                 masks: &self.bits[vectors.clone()],
             };
             conv::run(level, &call, 0..call.packed.blocks.len(), 0..vectors.len());
-            let (front, back) = (vectors.start == 0, vectors.end == self.bits.len());
+            // The plane's ends belong to its first and last band.
+            let (above, below) = (self.source.row == 0, self.source.row + step.layout.height);
+            let front = vectors.start == 0 && above;
+            let back = vectors.end == self.bits.len() && below == self.source.layout.height;
             for (&plane, &from) in step.outputs.iter().zip(sums) {
                 memory.write(plane + start, n).copy_from_slice(memory.read(scratch + from, n));
                 if self.act != Act::None {
@@ -144,7 +162,8 @@ impl Deform {
         let layout = step.layout;
         let (stride, squared, plane) = (layout.stride(), taps * taps, self.strip * LANES);
         let centre = (taps / 2) as isize;
-        let mut samples = Samples::new(layout);
+        let Interleaved { blocks, run, layout: from, row: top } = &self.source;
+        let mut samples = Samples::new(*from);
         let rows = start / stride..(start + n).div_ceil(stride).min(layout.height);
         for y in rows {
             let row = y * stride;
@@ -158,15 +177,20 @@ impl Deform {
                     for (i, &mask) in masks.iter().enumerate() {
                         let (group, tap) = (i / squared, i % squared);
                         let place = [tap / taps, tap % taps].map(|k| k as isize - centre);
-                        let place = [y as isize + place[0], x as isize + place[1]];
+                        let place = [(top + y) as isize + place[0], x as isize + place[1]];
                         let offset = [values(offsets[2 * i]), values(offsets[2 * i + 1])];
+                        // More planes than a processor follows by itself.
+                        if let Some(&next) = masks.get(i + 1) {
+                            let next = [next, offsets[2 * i + 2], offsets[2 * i + 3]];
+                            next.into_iter().for_each(|plane| prefetch(values(plane)));
+                        }
                         locate(level, &mut samples, place, offset, flow, values(mask));
-                        let block = self.blocks[group] - layout.front();
-                        let block = memory.read(block, layout.plane() * interleaved(self.run));
-                        let to = (group * self.run * squared + tap) * plane + row + x - start;
+                        let block = blocks[group] - from.front();
+                        let block = memory.read(block, from.plane() * interleaved(*run));
+                        let to = (group * run * squared + tap) * plane + row + x - start;
                         let step = squared * plane;
-                        let out = memory.write(scratch + to, (self.run - 1) * step + n);
-                        sample(level, &samples, block, self.run, n, out, step);
+                        let out = memory.write(scratch + to, (run - 1) * step + n);
+                        sample(level, &samples, block, *run, n, out, step);
                     }
                 }
             }

@@ -8,7 +8,7 @@ use ifr_net::{
     Activation, Binary, Conv, DeformConv, Extent, Graph, Norm, Op, Parameters, Phase, Source, TensorId, View,
 };
 
-use super::deform::{Deform, Steering};
+use super::deform::{Deform, Interleaved, Steering};
 use super::kernel::{Kernel, fused_slopes};
 use super::step::{Address, Operands, PartCall, Pointwise, SUM_ROWS, Step, Unit, Work};
 use crate::kernels::arithmetic::Act;
@@ -23,14 +23,25 @@ pub(super) struct Slot {
     pub(super) channels: usize,
 }
 
+/// Bits of an address before memory is laid out: slot, channel, and how far into the channel's plane.
+const OFFSET_BITS: u32 = 31;
+const CHANNEL_BITS: u32 = 18;
+
 /// An address before memory is laid out.
 pub(super) fn address(slot: usize, channel: usize) -> Address {
-    slot << 32 | channel
+    assert!(channel >> CHANNEL_BITS == 0, "{channel} channels are too many for one map");
+    (slot << CHANNEL_BITS | channel) << OFFSET_BITS
 }
 
-/// Slot and channel of such an address.
-pub(super) fn parts(address: Address) -> (usize, usize) {
-    (address >> 32, address & 0xFFFF_FFFF)
+/// Slot, channel and offset of such an address.
+pub(super) fn parts(address: Address) -> (usize, usize, usize) {
+    let (place, offset) = (address >> OFFSET_BITS, address & ((1 << OFFSET_BITS) - 1));
+    (place >> CHANNEL_BITS, place & ((1 << CHANNEL_BITS) - 1), offset)
+}
+
+/// The same planes, so many floats further.
+fn shifted(addresses: &[Address], by: usize) -> Vec<Address> {
+    addresses.iter().map(|address| address + by).collect()
 }
 
 /// A plan in the making.
@@ -42,6 +53,8 @@ pub(super) struct Lowering<'a> {
     pads: HashMap<Extent, usize>,
     masks: HashMap<Layout, Arc<[u16]>>,
     needed: Vec<bool>,
+    /// Nodes whose steps are part of another's: see [`Lowering::steering`].
+    part_of_another: Vec<bool>,
     pub(super) slots: Vec<Slot>,
     /// The slot of each tensor.
     pub(super) tensors: Vec<usize>,
@@ -115,6 +128,7 @@ impl<'a> Lowering<'a> {
             pads,
             masks: HashMap::new(),
             needed: needed(graph),
+            part_of_another: vec![false; graph.nodes().len()],
             slots: Vec::new(),
             tensors: Vec::new(),
             steps: Vec::new(),
@@ -125,6 +139,11 @@ impl<'a> Lowering<'a> {
             let slot = new.slot(layout, info.channels);
             new.tensors.push(slot);
         }
+        for index in 0..graph.nodes().len() {
+            if let Some((nodes, _)) = new.banded(index) {
+                nodes.into_iter().for_each(|node| new.part_of_another[node] = true);
+            }
+        }
         new
     }
 
@@ -132,7 +151,8 @@ impl<'a> Lowering<'a> {
     pub(super) fn phase(&mut self, phase: Phase) {
         let graph = self.graph;
         for (index, node) in graph.nodes().iter().enumerate() {
-            if graph.tensor(node.output).phase != phase || !self.needed[index] {
+            let skipped = !self.needed[index] || self.part_of_another[index];
+            if graph.tensor(node.output).phase != phase || skipped {
                 continue;
             }
             self.node = index;
@@ -296,17 +316,70 @@ impl<'a> Lowering<'a> {
         let width = interleaved(run);
         let blocks = self.scratch(layout, deform.groups * width);
         self.push(Work::Interleave { inputs, run }, blocks.clone(), layout);
-        let blocks = blocks.into_iter().step_by(width).collect();
-        let steering = Steering {
-            offsets: self.view(deform.offsets),
-            masks: self.view(deform.masks),
-            flow: deform.flow.map(|v| self.view(v)).map(|v| [v[0], v[1]]),
-            taps: deform.conv.window.kernel,
-        };
+        let blocks: Vec<_> = blocks.into_iter().step_by(width).collect();
         let residual = deform.conv.residual.map(|v| self.view(v)).unwrap_or_default();
-        let bits = self.masks(layout);
-        let work = Deform::new(kernel, blocks, run, steering, residual, bits, self.last_act());
-        self.push(Work::Deform(work), outputs, layout);
+        let flow = deform.flow.map(|v| self.view(v));
+        let (node, act, taps) = (self.node, self.last_act(), deform.conv.window.kernel);
+        let (makers, height) = match self.banded(node) {
+            Some((makers, height)) => (Some(makers), height),
+            None => (None, layout.height),
+        };
+        for row in (0..layout.height).step_by(height) {
+            let band = Layout { height: height.min(layout.height - row), ..layout };
+            let by = row * layout.stride();
+            let [offsets, masks] = match makers {
+                Some(makers) => makers.map(|node| self.band_of_conv(node, band, by)),
+                None => [deform.offsets, deform.masks].map(|view| self.view(view)),
+            };
+            self.node = node;
+            let flow = flow.as_ref().map(|flow| [flow[0] + by, flow[1] + by]);
+            let steering = Steering { offsets, masks, flow, taps };
+            let (residual, outputs) = (shifted(&residual, by), shifted(&outputs, by));
+            let source = Interleaved { blocks: blocks.clone(), run, layout, row };
+            let bits = self.masks(band);
+            let work = Deform::new(kernel.clone(), source, steering, residual, bits, act);
+            self.push(Work::Deform(work), outputs, band);
+        }
+    }
+
+    /// The nodes that make the offsets and the masks of a deformable convolution, and the rows of a band, where that is done band
+    /// by band: they are convolutions for this purpose alone, and would make maps far larger than any other.
+    fn banded(&self, index: usize) -> Option<([usize; 2], usize)> {
+        let (graph, node) = (self.graph, &self.graph.nodes()[index]);
+        let Op::DeformConv(deform) = &node.op else { return None };
+        let layout = self.layout(graph.tensor(node.output).extent);
+        let row = (deform.offsets.channels + deform.masks.channels) * layout.stride() * size_of::<f32>();
+        // Whole vectors, whatever the stride.
+        let height = (BAND_BYTES / row / LANES * LANES).max(LANES);
+        let maker = |view: View| {
+            let maker = graph.nodes().iter().position(|n| n.output == view.tensor)?;
+            let made = &graph.nodes()[maker];
+            let Op::Conv(conv) = &made.op else { return None };
+            let plain = conv.inputs.iter().all(|source| matches!(source, Source::Map(_)))
+                && conv.residual.is_none()
+                && conv.window.stride == 1;
+            let reads = |n: &ifr_net::Node| n.op.views().iter().filter(|v| v.tensor == view.tensor).count();
+            let alone = graph.nodes().iter().map(reads).sum::<usize>() == 1
+                && view == graph.view(view.tensor)
+                && !graph.outputs().contains(&view.tensor)
+                && graph.tensor(view.tensor).phase == graph.tensor(node.output).phase;
+            (plain && alone && self.needed[index]).then_some(maker)
+        };
+        let makers = [maker(deform.offsets)?, maker(deform.masks)?];
+        (height < layout.height).then_some((makers, height))
+    }
+
+    /// Some rows of what a convolution makes, from `by` floats into its maps on.
+    fn band_of_conv(&mut self, node: usize, band: Layout, by: usize) -> Vec<Address> {
+        self.node = node;
+        let graph = self.graph;
+        let (Op::Conv(conv), Some(kernel)) = (&graph.nodes()[node].op, self.kernels[node].clone()) else {
+            return Vec::new();
+        };
+        let inputs = self.side_by_side(&conv.inputs, band);
+        let outputs = self.scratch(band, graph.tensor(graph.nodes()[node].output).channels);
+        self.parts(kernel, &shifted(&inputs, by), &outputs, &[], band);
+        outputs
     }
 
     /// A convolution of planes of the layout `from`.
@@ -444,6 +517,8 @@ pub(super) fn needed(graph: &Graph) -> Vec<bool> {
     needed
 }
 
+/// The offsets and masks of a deformable convolution that are there at a time, about: a part of a last-level cache.
+const BAND_BYTES: usize = 1 << 24;
 /// Input that a unit of a convolution reads, or output that it writes, at most about: it should stay in the second-level cache.
 const UNIT_BYTES: usize = 1 << 20;
 /// Work of a unit at least, in multiply-adds: below this, handing it out costs more than doing it.

@@ -19,7 +19,7 @@ use kernel::Kernel;
 pub(crate) use lower::{Constants, constants};
 use lower::{Lowering, Slot};
 use place::{Life, place};
-use step::{Address, Step, Work};
+use step::{Address, Operands, Step, Work};
 
 /// A whole tensor in the buffer.
 #[derive(Clone, Debug)]
@@ -78,20 +78,27 @@ impl Plan {
         lowering.phase(Phase::Instant);
         let Lowering { mut steps, slots, tensors, .. } = lowering;
 
-        let samples = |work: &Work| matches!(work, Work::Warp { .. } | Work::Deform(_));
-        let too_large = |s: &&Step| samples(&s.work) && !Samples::can_take(s.layout);
-        if let Some(step) = steps.iter().find(too_large) {
-            return Err(CpuError::Extent { width: step.layout.width, height: step.layout.height });
+        let sampled = |step: &Step| match &step.work {
+            Work::Warp { .. } => Some(step.layout),
+            Work::Deform(deform) => Some(deform.sampled()),
+            _ => None,
+        };
+        if let Some(layout) = steps.iter().filter_map(sampled).find(|layout| !Samples::can_take(*layout)) {
+            return Err(CpuError::Extent { width: layout.width, height: layout.height });
         }
         let slot_of = |id: &TensorId| tensors[id.index()];
         let mut lives = lives(graph, &mut steps, &slots, pair_steps, &slot_of);
         for id in keep.unwrap_or_default().iter().flatten() {
             lives[slot_of(id)].steps = Some(0..=steps.len());
         }
+        let inputs: Vec<usize> = graph.inputs().iter().map(slot_of).collect();
+        let places = in_place(&mut steps, &slots, &inputs, &mut lives);
+        let slot_of = |id: &TensorId| places[slot_of(id)];
         let (starts, len) = place(&lives);
         let resolve = |address: Address| {
-            let (slot, channel) = lower::parts(address);
-            starts[slot] + channel * slots[slot].layout.plane() + slots[slot].layout.front()
+            let (slot, channel, offset) = lower::parts(address);
+            let slot = places[slot];
+            starts[slot] + channel * slots[slot].layout.plane() + slots[slot].layout.front() + offset
         };
         for step in &mut steps {
             step.visit(&mut |_, address| *address = resolve(*address));
@@ -149,4 +156,44 @@ fn lives(
         Life { len: slots[index].channels * slots[index].layout.plane(), steps }
     };
     (0..slots.len()).map(life).collect()
+}
+
+/// Lets the output of a step take the place of an operand that is read there for the last time, where the step can work in
+/// place. Inputs stay what they are: a known image's are written again without the steps that would follow. Returns, for each
+/// slot, the one whose memory it has.
+fn in_place(steps: &mut [Step], slots: &[Slot], inputs: &[usize], lives: &mut [Life]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..slots.len()).collect();
+    for (index, step) in steps.iter_mut().enumerate() {
+        let outputs = whole(&step.outputs, slots);
+        let Some(operand) = step.replaceable() else { continue };
+        let Operands::Maps(planes) = &*operand else { continue };
+        let (Some(from), Some(to)) = (whole(planes, slots), outputs) else { continue };
+        let place = places[from];
+        let (Some(old), Some(new)) = (lives[place].steps.clone(), lives[to].steps.clone()) else { continue };
+        let same = (slots[from].layout, slots[from].channels) == (slots[to].layout, slots[to].channels);
+        // Nobody else of this step may see the operand change, so it must be read there once.
+        let once = |step: &mut Step| {
+            let mut reads = 0;
+            step.visit(&mut |written, address| {
+                reads += usize::from(!written && lower::parts(*address).0 == from);
+            });
+            reads == slots[from].channels
+        };
+        if same && *old.end() == index && *new.start() == index && !inputs.contains(&from) && once(step) {
+            if let Some(operand) = step.replaceable() {
+                *operand = Operands::Own;
+            }
+            lives[place].steps = Some(*old.start()..=*new.end());
+            lives[to].steps = None;
+            places[to] = place;
+        }
+    }
+    places
+}
+
+/// The slot that these are all planes of, in order.
+fn whole(planes: &[Address], slots: &[Slot]) -> Option<usize> {
+    let (slot, ..) = lower::parts(*planes.first()?);
+    let is = |(channel, &address): (usize, &Address)| address == lower::address(slot, channel);
+    (planes.len() == slots[slot].channels && planes.iter().enumerate().all(is)).then_some(slot)
 }

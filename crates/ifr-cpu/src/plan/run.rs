@@ -303,6 +303,7 @@ unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level,
     let operand = |operands: &Operands| {
         let pick = |planes: &[Address]| planes[if planes.len() == 1 { 0 } else { c }];
         match operands {
+            Operands::Own => Operand::Own,
             Operands::Maps(planes) => Operand::Row(row(pick(planes), layout, y)),
             // SAFETY: see `run_unit`.
             Operands::Points(points) => Operand::Value(unsafe { memory.read(pick(points), 1) }[0]),
@@ -337,6 +338,7 @@ unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level,
         Work::Pointwise { what, add, acts } => {
             match what {
                 Pointwise::Copy(a) => match operand(a) {
+                    Operand::Own => {}
                     Operand::Row(a) => out.copy_from_slice(a),
                     Operand::Value(a) => out.fill(a),
                 },

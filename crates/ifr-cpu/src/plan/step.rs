@@ -18,6 +18,8 @@ pub(crate) type Address = usize;
 /// Maps, points spread over the map, or constants; one for each channel, or one for all.
 #[derive(Debug)]
 pub(crate) enum Operands {
+    /// What the output holds already: the step works in place.
+    Own,
     Maps(Vec<Address>),
     Points(Vec<Address>),
     Values(Vec<f32>),
@@ -27,7 +29,7 @@ impl Operands {
     fn addresses(&mut self) -> &mut [Address] {
         match self {
             Self::Maps(a) | Self::Points(a) => a,
-            Self::Values(_) => &mut [],
+            Self::Values(_) | Self::Own => &mut [],
         }
     }
 }
@@ -112,6 +114,15 @@ pub(crate) const SUM_ROWS: usize = 16;
 const UNIT_VALUES: usize = 1 << 15;
 
 impl Step {
+    /// The operand whose place the output may take, where nobody reads it afterwards: the first one of a copy, of a sum, a
+    /// difference or a product.
+    pub(crate) fn replaceable(&mut self) -> Option<&mut Operands> {
+        match &mut self.work {
+            Work::Pointwise { what: Pointwise::Copy(a) | Pointwise::Binary(_, a, _), .. } => Some(a),
+            _ => None,
+        }
+    }
+
     /// Rows that a unit handles, for row-wise steps.
     pub(crate) fn rows(&self) -> usize {
         let per_row = (self.layout.width * self.outputs.len()).max(1);
