@@ -1,0 +1,116 @@
+//! From messages to bytes. Weights go straight from the parameters to the file: nothing holds the model whole.
+
+use std::io::Write;
+
+use half::f16;
+use ifr_net::Parameters;
+use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+
+use super::OnnxError;
+use super::body::{Data, Initializer};
+use super::proto::{self, FLOAT, FLOAT16, GRAPH_INITIALIZER, INT64, MODEL_GRAPH, TENSOR_RAW_DATA};
+
+/// What protobuf allows a message: readers count its bytes in 32 bits with a sign.
+const LIMIT: u64 = i32::MAX as u64;
+
+/// A model ready to be written.
+pub(super) struct Encoder<'a> {
+    /// Everything but the graph.
+    pub(super) model: proto::Model,
+    /// The graph without its initializers.
+    pub(super) graph: proto::Graph,
+    /// Names, shapes and data of those.
+    pub(super) initializers: Vec<(String, Initializer)>,
+    /// What they refer to.
+    pub(super) parameters: &'a Parameters,
+}
+
+impl Encoder<'_> {
+    /// Writes the model.
+    pub(super) fn write(&self, out: &mut impl Write) -> Result<(), OnnxError> {
+        let mut heads = Vec::new();
+        let mut graph_len = self.graph.encoded_len() as u64;
+        for (name, initializer) in &self.initializers {
+            let head = self.head(name, initializer);
+            graph_len += nested_len(GRAPH_INITIALIZER, self.tensor_len(&head, initializer));
+            heads.push(head);
+        }
+        let bytes = self.model.encoded_len() as u64 + nested_len(MODEL_GRAPH, graph_len);
+        if bytes > LIMIT {
+            return Err(OnnxError::TooLarge { bytes });
+        }
+        out.write_all(&self.model.encode_to_vec())?;
+        out.write_all(&nested_head(MODEL_GRAPH, graph_len))?;
+        out.write_all(&self.graph.encode_to_vec())?;
+        for (head, (_, initializer)) in heads.iter().zip(&self.initializers) {
+            out.write_all(&nested_head(GRAPH_INITIALIZER, self.tensor_len(head, initializer)))?;
+            out.write_all(&head.encode_to_vec())?;
+            out.write_all(&nested_head(TENSOR_RAW_DATA, self.data_len(initializer)))?;
+            self.write_data(initializer, out)?;
+        }
+        Ok(())
+    }
+
+    fn head(&self, name: &str, initializer: &Initializer) -> proto::TensorHead {
+        let data_type = match initializer.data {
+            Data::Ints(_) => INT64,
+            Data::Floats(_) | Data::Param(_) | Data::NonNegative(_) => FLOAT,
+            Data::Half(_) => FLOAT16,
+        };
+        proto::TensorHead { dims: initializer.dims.clone(), data_type, name: name.to_owned() }
+    }
+
+    fn tensor_len(&self, head: &proto::TensorHead, initializer: &Initializer) -> u64 {
+        head.encoded_len() as u64 + nested_len(TENSOR_RAW_DATA, self.data_len(initializer))
+    }
+
+    fn data_len(&self, initializer: &Initializer) -> u64 {
+        let bytes = match &initializer.data {
+            Data::Ints(values) => 8 * values.len(),
+            Data::Floats(bits) => 4 * bits.len(),
+            Data::Param(id) | Data::NonNegative(id) => 4 * self.parameters.get(*id).len(),
+            Data::Half(id) => 2 * self.parameters.get(*id).len(),
+        };
+        bytes as u64
+    }
+
+    /// Little-endian, whatever the machine.
+    fn write_data(&self, initializer: &Initializer, out: &mut impl Write) -> Result<(), OnnxError> {
+        match &initializer.data {
+            Data::Ints(values) => in_pieces(values, |v| v.to_le_bytes(), out),
+            Data::Floats(bits) => in_pieces(bits, |v| v.to_le_bytes(), out),
+            Data::Param(id) => in_pieces(self.parameters.get(*id), |v| v.to_le_bytes(), out),
+            Data::NonNegative(id) => in_pieces(self.parameters.get(*id), |v| v.max(0.0).to_le_bytes(), out),
+            Data::Half(id) => in_pieces(self.parameters.get(*id), |v| f16::from_f32(*v).to_le_bytes(), out),
+        }
+    }
+}
+
+fn in_pieces<T, const N: usize>(
+    values: &[T],
+    bytes: impl Fn(&T) -> [u8; N],
+    out: &mut impl Write,
+) -> Result<(), OnnxError> {
+    const PIECE: usize = 8192;
+    let mut buffer = Vec::with_capacity(PIECE * N);
+    for piece in values.chunks(PIECE) {
+        buffer.clear();
+        buffer.extend(piece.iter().flat_map(&bytes));
+        out.write_all(&buffer)?;
+    }
+    Ok(())
+}
+
+/// What stands before a field of so many bytes.
+fn nested_head(field: u32, len: u64) -> Vec<u8> {
+    let mut head = Vec::new();
+    encode_key(field, WireType::LengthDelimited, &mut head);
+    encode_varint(len, &mut head);
+    head
+}
+
+/// The bytes of a field that holds so many, head included.
+fn nested_len(field: u32, len: u64) -> u64 {
+    key_len(field) as u64 + encoded_len_varint(len) as u64 + len
+}
