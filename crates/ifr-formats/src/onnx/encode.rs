@@ -114,3 +114,48 @@ fn nested_head(field: u32, len: u64) -> Vec<u8> {
 fn nested_len(field: u32, len: u64) -> u64 {
     key_len(field) as u64 + encoded_len_varint(len) as u64 + len
 }
+
+#[cfg(test)]
+mod tests {
+    use ifr_net::{IfrNet, ParamId, Ratio};
+
+    use super::*;
+
+    /// So many initializers that are all the weight of IFRNet-L's first convolution: 37,632 bytes each.
+    fn encoder(parameters: &Parameters, times: usize) -> Encoder<'_> {
+        let graph = IfrNet::L.graph(Ratio::ONE).unwrap();
+        let first = |id: &ParamId| graph.param(*id).name == "encoder.pyramid1.0.0.weight";
+        let id = graph.param_ids().find(first).unwrap();
+        let initializer = Initializer { dims: vec![64, 3, 7, 7], data: Data::Param(id) };
+        Encoder {
+            model: proto::Model::default(),
+            graph: proto::Graph::default(),
+            initializers: vec![("weight".to_owned(), initializer); times],
+            parameters,
+        }
+    }
+
+    #[test]
+    fn more_than_protobuf_holds_is_refused_before_anything_is_written() {
+        let parameters = Parameters::by_rule(&IfrNet::L.graph(Ratio::ONE).unwrap());
+        let mut out = Vec::new();
+        let error = encoder(&parameters, 60_000).write(&mut out).unwrap_err();
+        assert!(matches!(error, OnnxError::TooLarge { bytes: 2_257_000_000..2_262_000_000 }), "{error}");
+        assert!(out.is_empty());
+        encoder(&parameters, 3).write(&mut out).unwrap();
+        assert!((3 * 37_632..3 * 37_632 + 200).contains(&out.len()), "{}", out.len());
+    }
+
+    /// Lengths are computed before what they are the lengths of is written.
+    #[test]
+    fn lengths_are_right() {
+        let parameters = Parameters::by_rule(&IfrNet::L.graph(Ratio::ONE).unwrap());
+        let encoder = encoder(&parameters, 1);
+        let initializer = &encoder.initializers[0].1;
+        let head = encoder.head("weight", initializer);
+        let mut data = Vec::new();
+        encoder.write_data(initializer, &mut data).unwrap();
+        assert_eq!(data.len() as u64, encoder.data_len(initializer));
+        assert_eq!(encoder.tensor_len(&head, initializer) as usize, head.encoded_len() + 1 + 3 + data.len());
+    }
+}

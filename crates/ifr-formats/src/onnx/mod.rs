@@ -35,6 +35,8 @@ mod encode;
 mod lower;
 mod proto;
 mod sizes;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};

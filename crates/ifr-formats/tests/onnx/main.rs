@@ -9,4 +9,7 @@
 )]
 
 mod conformance;
+mod golden;
+mod networks;
+mod refusals;
 mod runtime;
