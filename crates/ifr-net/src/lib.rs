@@ -151,5 +151,7 @@ pub use ifrplus::IfrPlus;
 pub use network::{Network, RecogniseError, Scales, Timesteps, recognise};
 pub use parameters::{Mismatch, ParameterError, Parameters};
 pub use prior::{Prior, UnknownPrior};
-pub use store::{Dtype, Entry, ParameterStore, StoreError, write_safetensors};
+pub use store::{
+    ArraySource, Dtype, Entry, FileBytes, ParameterStore, StoreError, printable, write_safetensors,
+};
 pub use tensor::{InputError, RunSize, Tensor};
