@@ -151,12 +151,11 @@ pub(crate) fn select(
         }
     }
     if let Some(first) = besides.first() {
-        let more = if besides.len() > 1 { ", …" } else { "" };
-        ignored.push(format!(
-            "{} arrays that are no parameters of the network: {}{more}",
-            besides.len(),
-            printable(first, 60)
-        ));
+        let first = printable(first, 60);
+        ignored.push(match besides.len() {
+            1 => format!("1 array that is no parameter of the network: {first}"),
+            n => format!("{n} arrays that are no parameters of the network: {first}, …"),
+        });
     }
     ignored.extend(also);
     let prefix = place.prefix.clone();
