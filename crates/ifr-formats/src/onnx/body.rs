@@ -40,12 +40,30 @@ pub(super) enum Data {
     Ints(Vec<i64>),
     /// The bits of `f32`.
     Floats(Vec<u32>),
-    /// A parameter's values.
-    Param(ParamId),
-    /// A parameter's values, those below 0 as 0.
-    NonNegative(ParamId),
-    /// A parameter's values as `f16`.
-    Half(ParamId),
+    /// A parameter's values: how they are stored, and which of them.
+    Param(ParamId, Stored, Columns),
+}
+
+/// How a parameter's values are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Stored {
+    /// As `f32`.
+    AsIs,
+    /// As `f32`, those below 0 as 0.
+    NonNegative,
+    /// As `f16`.
+    Half,
+}
+
+/// Part of a list of values that is seen as rows: the same columns of each row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Columns {
+    /// The first column.
+    pub(super) first: usize,
+    /// How many columns, at least 1.
+    pub(super) count: usize,
+    /// How many columns a row has in all.
+    pub(super) of: usize,
 }
 
 /// A constant: its shape and its data, row-major.

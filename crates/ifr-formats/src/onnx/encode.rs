@@ -8,7 +8,7 @@ use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
 use super::OnnxError;
-use super::body::{Data, Initializer};
+use super::body::{Data, Initializer, Stored};
 use super::proto::{self, FLOAT, FLOAT16, GRAPH_INITIALIZER, INT64, MODEL_GRAPH, TENSOR_RAW_DATA};
 
 /// What protobuf allows a message: readers count its bytes in 32 bits with a sign.
@@ -55,8 +55,8 @@ impl Encoder<'_> {
     fn head(&self, name: &str, initializer: &Initializer) -> proto::TensorHead {
         let data_type = match initializer.data {
             Data::Ints(_) => INT64,
-            Data::Floats(_) | Data::Param(_) | Data::NonNegative(_) => FLOAT,
-            Data::Half(_) => FLOAT16,
+            Data::Floats(_) | Data::Param(_, Stored::AsIs | Stored::NonNegative, _) => FLOAT,
+            Data::Param(_, Stored::Half, _) => FLOAT16,
         };
         proto::TensorHead { dims: initializer.dims.clone(), data_type, name: name.to_owned() }
     }
@@ -69,8 +69,10 @@ impl Encoder<'_> {
         let bytes = match &initializer.data {
             Data::Ints(values) => 8 * values.len(),
             Data::Floats(bits) => 4 * bits.len(),
-            Data::Param(id) | Data::NonNegative(id) => 4 * self.parameters.get(*id).len(),
-            Data::Half(id) => 2 * self.parameters.get(*id).len(),
+            Data::Param(id, stored, columns) => {
+                let values = self.parameters.get(*id).len() / columns.of * columns.count;
+                if *stored == Stored::Half { 2 * values } else { 4 * values }
+            }
         };
         bytes as u64
     }
@@ -80,9 +82,15 @@ impl Encoder<'_> {
         match &initializer.data {
             Data::Ints(values) => in_pieces(values, |v| v.to_le_bytes(), out),
             Data::Floats(bits) => in_pieces(bits, |v| v.to_le_bytes(), out),
-            Data::Param(id) => in_pieces(self.parameters.get(*id), |v| v.to_le_bytes(), out),
-            Data::NonNegative(id) => in_pieces(self.parameters.get(*id), |v| v.max(0.0).to_le_bytes(), out),
-            Data::Half(id) => in_pieces(self.parameters.get(*id), |v| f16::from_f32(*v).to_le_bytes(), out),
+            Data::Param(id, stored, columns) => {
+                let rows = self.parameters.get(*id).chunks_exact(columns.of);
+                let mut rows = rows.map(|row| &row[columns.first..columns.first + columns.count]);
+                rows.try_for_each(|row| match stored {
+                    Stored::AsIs => in_pieces(row, |v| v.to_le_bytes(), out),
+                    Stored::NonNegative => in_pieces(row, |v| v.max(0.0).to_le_bytes(), out),
+                    Stored::Half => in_pieces(row, |v| f16::from_f32(*v).to_le_bytes(), out),
+                })
+            }
         }
     }
 }
@@ -93,7 +101,7 @@ fn in_pieces<T, const N: usize>(
     out: &mut impl Write,
 ) -> Result<(), OnnxError> {
     const PIECE: usize = 8192;
-    let mut buffer = Vec::with_capacity(PIECE * N);
+    let mut buffer = Vec::with_capacity(PIECE.min(values.len()) * N);
     for piece in values.chunks(PIECE) {
         buffer.clear();
         buffer.extend(piece.iter().flat_map(&bytes));
@@ -120,13 +128,16 @@ mod tests {
     use ifr_net::{IfrNet, ParamId, Ratio};
 
     use super::*;
+    use crate::onnx::body::Columns;
 
     /// So many initializers that are all the weight of IFRNet-L's first convolution: 37,632 bytes each.
     fn encoder(parameters: &Parameters, times: usize) -> Encoder<'_> {
         let graph = IfrNet::L.graph(Ratio::ONE).unwrap();
         let first = |id: &ParamId| graph.param(*id).name == "encoder.pyramid1.0.0.weight";
         let id = graph.param_ids().find(first).unwrap();
-        let initializer = Initializer { dims: vec![64, 3, 7, 7], data: Data::Param(id) };
+        let columns = Columns { first: 0, count: 147, of: 147 };
+        let initializer =
+            Initializer { dims: vec![64, 3, 7, 7], data: Data::Param(id, Stored::AsIs, columns) };
         Encoder {
             model: proto::Model::default(),
             graph: proto::Graph::default(),

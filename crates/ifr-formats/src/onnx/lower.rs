@@ -1,12 +1,13 @@
 //! From the operations of a graph to those of ONNX.
 
 mod conv;
+mod deform;
 mod norm;
 mod sample;
 
 use ifr_net::{Activation, Binary, Extent, Graph, Node, Op, ParamId, Parameters, Source, TensorId, View};
 
-use super::body::{Attr, Attrs, Body, Data, Value};
+use super::body::{Attr, Attrs, Body, Columns, Data, Stored, Value};
 use super::sizes::{Dim, Sizes};
 use super::{Deformable, OnnxError, OnnxOptions};
 
@@ -129,10 +130,15 @@ impl<'a> Lowering<'a> {
         if (view.first, view.channels) == (0, info.channels) {
             return Ok(whole);
         }
-        let starts = self.body.ints(&[view.first as i64]);
-        let ends = self.body.ints(&[(view.first + view.channels) as i64]);
-        let axes = self.body.ints(&[1]);
-        Ok(self.body.plain("Slice", &[whole, starts, ends, axes]))
+        Ok(self.slice(whole, 1, [view.first, view.first + view.channels].map(Dim::known)))
+    }
+
+    /// What lies between two places along an axis.
+    fn slice(&mut self, value: Value, axis: i64, [first, end]: [Dim; 2]) -> Value {
+        let first = self.sizes.shape(&mut self.body, &[first]);
+        let end = self.sizes.shape(&mut self.body, &[end]);
+        let axes = self.body.ints(&[axis]);
+        self.body.plain("Slice", &[value, first, end, axes])
     }
 
     fn whole(&self, id: TensorId) -> Result<Value, OnnxError> {
@@ -201,12 +207,24 @@ impl<'a> Lowering<'a> {
     /// A parameter as an initializer of that shape. What has two dimensions and more is stored in half precision if that was
     /// asked for.
     fn param(&mut self, id: ParamId, dims: &[usize]) -> Value {
+        let len = self.graph.param(id).len();
+        self.param_columns(id, Columns { first: 0, count: len, of: len }, dims)
+    }
+
+    /// Of a parameter some columns, as an initializer of that shape.
+    fn param_columns(&mut self, id: ParamId, columns: Columns, dims: &[usize]) -> Value {
         let info = self.graph.param(id);
+        let name = if columns.count == columns.of {
+            info.name.clone()
+        } else {
+            format!("{}/{}", info.name, columns.first / columns.count)
+        };
         if self.half_weights && info.shape.len() > 1 {
-            let stored = self.body.initializer(dims, Data::Half(id), format!("{}/f16", info.name));
+            let data = Data::Param(id, Stored::Half, columns);
+            let stored = self.body.initializer(dims, data, format!("{name}/f16"));
             return self.body.call("Cast", &[stored], vec![("to", Attr::Int(super::proto::FLOAT.into()))]);
         }
-        self.body.initializer(dims, Data::Param(id), info.name.clone())
+        self.body.initializer(dims, Data::Param(id, Stored::AsIs, columns), name)
     }
 
     /// A parameter of one value a channel (or one for all) as it meets maps.
@@ -225,9 +243,11 @@ impl<'a> Lowering<'a> {
             Activation::PreluNonNegative(id) => {
                 let (graph, values) = (self.graph, self.parameters.get(id));
                 let info = graph.param(id);
-                let data =
-                    if values.iter().all(|&v| v >= 0.0) { Data::Param(id) } else { Data::NonNegative(id) };
-                let slopes = self.body.initializer(&[values.len(), 1, 1], data, info.name.clone());
+                let len = values.len();
+                let stored =
+                    if values.iter().all(|&v| v >= 0.0) { Stored::AsIs } else { Stored::NonNegative };
+                let data = Data::Param(id, stored, Columns { first: 0, count: len, of: len });
+                let slopes = self.body.initializer(&[len, 1, 1], data, info.name.clone());
                 self.body.plain("PRelu", &[value, slopes])
             }
             Activation::Relu => self.body.plain("Relu", &[value]),

@@ -57,8 +57,8 @@ const DEFORM_CONV: u32 = 19;
 /// How deformable convolutions are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Deformable {
-    /// By GridSample and a 1×1 convolution, which any runtime of opset 16 has. It takes memory for all samples: 9 maps for each
-    /// channel.
+    /// By GridSample and 1×1 convolutions, which any runtime of opset 16 has. It takes memory for the samples of one deformable
+    /// group: 9 maps for each of its channels.
     Decomposed,
     /// As DeformConv, which exists since opset 19.
     Operator,

@@ -29,7 +29,7 @@ impl Dim {
 
     /// This side times a number.
     pub(super) fn times(self, factor: usize) -> Self {
-        Self { factor: self.factor * factor, ..self }
+        Self { factor: self.factor * factor, symbol: self.symbol.filter(|_| factor > 0) }
     }
 
     /// The number, where it is known.

@@ -1,6 +1,6 @@
 //! What a file says besides its operations, read back.
 
-use ifr_net::{IfrNet, IfrPlus, Ratio};
+use ifr_net::{IfrNet, IfrPlus, Node, Op, ParamId, Ratio};
 use prost::Message;
 
 use super::*;
@@ -78,6 +78,15 @@ fn other_outputs_make_smaller_models() {
     assert_eq!(sides(&part.output[0]), ["1", "58", "height*1/8", "width*1/8"]);
 }
 
+/// The deformable groups of the convolution that has these weights; 1 for any other parameter.
+fn groups_of(graph: &Graph, id: ParamId) -> usize {
+    let groups = |node: &Node| match &node.op {
+        Op::DeformConv(deform) if deform.conv.weight == id => Some(deform.groups),
+        _ => None,
+    };
+    graph.nodes().iter().find_map(groups).unwrap_or(1)
+}
+
 /// Values have one name each, and are made before they are read.
 #[test]
 fn nodes_stand_in_order() {
@@ -97,7 +106,13 @@ fn nodes_stand_in_order() {
     }
     // The pixels' own places are computed once for each size of map: rows and columns at 1, 1/2, 1/4, 1/8 and 1/16.
     assert_eq!(nodes.iter().filter(|n| n.op_type == "Range").count(), 2 * 5);
-    // Every parameter has its own name.
+    // Every parameter is there under its own name, the weights of deformable convolutions group by group.
     let stored = |name: &str| initializers.iter().filter(|(n, _)| n == name).count();
-    assert!(graph.params().iter().all(|p| stored(&p.name) == 1));
+    for (param, groups) in graph.param_ids().map(|id| (graph.param(id), groups_of(&graph, id))) {
+        if groups == 1 {
+            assert_eq!(stored(&param.name), 1, "{}", param.name);
+        } else {
+            assert!((0..groups).all(|g| stored(&format!("{}/{g}", param.name)) == 1), "{}", param.name);
+        }
+    }
 }

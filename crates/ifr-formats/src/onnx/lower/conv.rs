@@ -1,6 +1,6 @@
-//! Convolutions.
+//! Convolutions, deformable ones as an operator.
 
-use ifr_net::{Conv, DeformConv, Window};
+use ifr_net::{Conv, DeformConv};
 
 use super::{Deformable, Lowering, OnnxError, window};
 use crate::onnx::body::{Attr, Value};
@@ -57,54 +57,5 @@ impl Lowering<'_> {
         attrs.push(("offset_group", Attr::Int(deform.groups as i64)));
         let inputs = [input, weight, offsets, bias.unwrap_or(Value::ABSENT), masks];
         Ok(self.body.call("DeformConv", &inputs, attrs))
-    }
-
-    /// The samples of every tap, then a convolution 1/1/0 of them: channel i · kernel² + k has what tap k reads of channel i.
-    /// Deformable groups are samples of a larger batch; taps lie below one another in one tall map.
-    fn deform_decomposed(&mut self, deform: &DeformConv) -> Result<Value, OnnxError> {
-        let (graph, conv) = (self.graph, &deform.conv);
-        let weights = &graph.param(conv.weight).shape;
-        let (outputs, channels, kernel) = (weights[0], weights[1], conv.window.kernel);
-        let (groups, taps) = (deform.groups, kernel * kernel);
-        let extent = self.extent_of(&conv.inputs);
-        let [rows, columns] = self.sizes.map(extent);
-        let batch = self.sizes.batch();
-        let (grouped, run) = (batch.times(groups), Dim::known(channels / groups));
-
-        let input = self.concatenated(&conv.inputs)?;
-        let input = self.reshape(input, &[grouped, run, rows, columns]);
-
-        // Offsets in pixels, (y, x) of each tap, become (x, y); each tap's own place and the flow are added.
-        let offsets = self.view(deform.offsets)?;
-        let two = Dim::known(2);
-        let apart = self.reshape(offsets, &[batch, Dim::known(groups * taps), two, rows, columns]);
-        let swap = self.body.ints(&[1, 0]);
-        let mut steps = self.body.call("Gather", &[apart, swap], vec![("axis", Attr::Int(2))]);
-        let padding = conv.window.padding as f32;
-        let places: Vec<f32> = (0..groups * taps)
-            .map(|at| at % taps)
-            .flat_map(|tap| [(tap % kernel) as f32 - padding, (tap / kernel) as f32 - padding])
-            .collect();
-        if taps > 1 {
-            let places = self.body.floats(&[groups * taps, 2, 1, 1], &places);
-            steps = self.body.plain("Add", &[steps, places]);
-        }
-        if let Some(flow) = deform.flow {
-            let flow = self.view(flow)?;
-            let flow = self.reshape(flow, &[batch, Dim::known(1), two, rows, columns]);
-            steps = self.body.plain("Add", &[steps, flow]);
-        }
-        let grid = self.grid(steps, extent);
-        let grid = self.transpose(grid, &[0, 1, 3, 4, 2]);
-        let grid = self.reshape(grid, &[grouped, rows.times(taps), columns, two]);
-        let samples = self.sampled(input, grid, "zeros");
-
-        let masks = self.view(deform.masks)?;
-        let masks = self.reshape(masks, &[grouped, Dim::known(1), rows.times(taps), columns]);
-        let samples = self.body.plain("Mul", &[samples, masks]);
-        let samples = self.reshape(samples, &[batch, Dim::known(channels * taps), rows, columns]);
-        let mut inputs = vec![samples, self.param(conv.weight, &[outputs, channels * taps, 1, 1])];
-        inputs.extend(conv.bias.map(|id| self.param(id, &graph.param(id).shape)));
-        Ok(self.body.call("Conv", &inputs, window(Window::ONE)))
     }
 }

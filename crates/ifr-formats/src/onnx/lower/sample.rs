@@ -17,53 +17,72 @@ impl Lowering<'_> {
         Ok(self.sampled(image, grid, "border"))
     }
 
-    /// Where `steps` lead, in the coordinates of GridSample: steps are … × 2 (x, y) × height × width in pixels, from each pixel.
+    /// Where `steps` lead, in the coordinates of GridSample: steps are batch × 2 (x, y) × height × width in pixels, from each pixel.
     ///
     /// These coordinates count from −1 to 1, from edge to edge of the map rather than from centre to centre
     /// (`align_corners = 0`), so that a map of one pixel needs no exception. Pixel x lies at (2x + 1 − width) / width: a
     /// quotient of whole numbers, so that nothing but that one rounding is lost.
-    pub(super) fn grid(&mut self, steps: Value, extent: Extent) -> Value {
+    fn grid(&mut self, steps: Value, extent: Extent) -> Value {
         let [rows, columns] = self.sizes.map(extent);
-        let (sizes, body) = (self.sizes, &mut self.body);
-        let one = Dim::known(1);
-        let (scale, bases) = if let (Some(h), Some(w)) = (rows.number(), columns.number()) {
-            let base = |n: usize| -> Vec<f32> {
-                (0..n).map(|i| (2.0 * i as f32 + 1.0 - n as f32) / n as f32).collect()
-            };
-            let scale = body.floats(&[2, 1, 1], &[2.0 / w as f32, 2.0 / h as f32]);
-            (scale, [body.floats(&[1, 1, w], &base(w)), body.floats(&[1, h, 1], &base(h))])
-        } else {
-            let bases = [(columns, [1, 1, -1]), (rows, [1, -1, 1])].map(|(side, shape)| {
-                let n = sizes.scalar(body, side);
-                let (zero, step) = (body.int(0), body.int(1));
-                let places = body.plain("Range", &[zero, n, step]);
-                let two = body.int(2);
-                let doubled = body.plain("Mul", &[places, two]);
-                let less = body.plain("Sub", &[step, n]);
-                let shifted = body.plain("Add", &[doubled, less]);
-                let to_float = vec![("to", Attr::Int(FLOAT.into()))];
-                let shifted = body.call("Cast", &[shifted], to_float.clone());
-                let n = body.call("Cast", &[n], to_float);
-                let base = body.plain("Div", &[shifted, n]);
-                let shape = body.ints(&shape);
-                body.plain("Reshape", &[base, shape])
-            });
-            let list = sizes.shape(body, &[columns, rows]);
-            let list = body.call("Cast", &[list], vec![("to", Attr::Int(FLOAT.into()))]);
-            let two = body.float(2.0);
-            let scale = body.plain("Div", &[two, list]);
-            let shape = body.ints(&[2, 1, 1]);
-            (body.plain("Reshape", &[scale, shape]), bases)
+        let shape = self.sizes.shape(&mut self.body, &[Dim::known(1), rows, columns]);
+        let planes = [self.places(columns, [1, 1, -1]), self.places(rows, [1, -1, 1])];
+        let planes = planes.map(|places| self.body.plain("Expand", &[places, shape]));
+        let base = self.body.call("Concat", &planes, vec![("axis", Attr::Int(0))]);
+        let scale = match (columns.number(), rows.number()) {
+            (Some(w), Some(h)) => self.body.floats(&[2, 1, 1], &[2.0 / w as f32, 2.0 / h as f32]),
+            _ => {
+                let sides = self.sizes.shape(&mut self.body, &[columns, rows]);
+                let (sides, two) = (self.as_float(sides), self.body.float(2.0));
+                let scale = self.body.plain("Div", &[two, sides]);
+                let shape = self.body.ints(&[2, 1, 1]);
+                self.body.plain("Reshape", &[scale, shape])
+            }
         };
-        let shape = sizes.shape(body, &[one, rows, columns]);
-        let planes = bases.map(|base| body.plain("Expand", &[base, shape]));
-        let base = body.call("Concat", &planes, vec![("axis", Attr::Int(0))]);
-        let scaled = body.plain("Mul", &[steps, scale]);
-        let grid = body.plain("Add", &[scaled, base]);
-        // Outside is outside: runtimes count pixels in integers, which very long steps would overflow. At 2 even a map of one
-        // pixel is left behind, so that zeros around a map are all that is sampled there.
-        let (low, high) = (body.float(-3.0), body.float(3.0));
-        body.plain("Clip", &[grid, low, high])
+        let scaled = self.body.plain("Mul", &[steps, scale]);
+        let grid = self.body.plain("Add", &[scaled, base]);
+        self.held(grid)
+    }
+
+    /// Where the pixels of a side lie, as a tensor of that shape.
+    pub(super) fn places(&mut self, side: Dim, shape: [i64; 3]) -> Value {
+        if let Some(n) = side.number() {
+            let places: Vec<f32> = (0..n).map(|i| (2.0 * i as f32 + 1.0 - n as f32) / n as f32).collect();
+            let dims = shape.map(|d| usize::try_from(d).unwrap_or(n));
+            return self.body.floats(&dims, &places);
+        }
+        let n = self.sizes.scalar(&mut self.body, side);
+        let body = &mut self.body;
+        let (zero, one, two) = (body.int(0), body.int(1), body.int(2));
+        let pixels = body.plain("Range", &[zero, n, one]);
+        let doubled = body.plain("Mul", &[pixels, two]);
+        let less = body.plain("Sub", &[one, n]);
+        let shifted = body.plain("Add", &[doubled, less]);
+        let (shifted, n) = (self.as_float(shifted), self.as_float(n));
+        let places = self.body.plain("Div", &[shifted, n]);
+        let shape = self.body.ints(&shape);
+        self.body.plain("Reshape", &[places, shape])
+    }
+
+    /// What a step of one pixel along a side is: 2 / side.
+    pub(super) fn pixel(&mut self, side: Dim) -> Value {
+        if let Some(n) = side.number() {
+            return self.body.float(2.0 / n as f32);
+        }
+        let n = self.sizes.scalar(&mut self.body, side);
+        let (n, two) = (self.as_float(n), self.body.float(2.0));
+        self.body.plain("Div", &[two, n])
+    }
+
+    /// A grid whose samples do not lie farther outside than they need. Runtimes count pixels in integers, which very long steps
+    /// would overflow; and beyond 2 nothing changes any more: even one pixel is left behind there, so that the zeros around a map
+    /// are all that is sampled.
+    pub(super) fn held(&mut self, grid: Value) -> Value {
+        let (low, high) = (self.body.float(-3.0), self.body.float(3.0));
+        self.body.plain("Clip", &[grid, low, high])
+    }
+
+    fn as_float(&mut self, whole: Value) -> Value {
+        self.body.call("Cast", &[whole], vec![("to", Attr::Int(FLOAT.into()))])
     }
 
     /// GridSample, bilinear.
