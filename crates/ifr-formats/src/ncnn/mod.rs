@@ -1,6 +1,10 @@
 //! ncnn's `.param` (a text that lists layers) and `.bin` (their weights one after another), as exported for IFRNet.
 //!
 //! Layers have no names that mean anything; which parameter a weight is follows from where its layer stands in the network.
+//!
+//! The models of ifrnet-ncnn-vulkan are IFRNet S, B and L with two differences: the encoder is there twice, once for each image,
+//! with the same weights; and what is subtracted from both images and added again at the end is ½ where the published network
+//! takes the mean of both (layers outside the model do it). Weights are the same, so that what is read here does as published.
 
 mod graph;
 mod layers;
