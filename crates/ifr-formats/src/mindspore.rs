@@ -76,10 +76,10 @@ pub(crate) fn read(file: &[u8]) -> Result<Found, String> {
         found.blocks.push(block);
     }
     if left.others > 0 {
-        found.ignored.push(format!("{} values that are no floating-point tensors", left.others));
+        found.ignored.push(format!("values that are no floating-point tensors: {}", left.others));
     }
     if left.maps > 0 {
-        found.ignored.push(format!("{} maps", left.maps));
+        found.ignored.push(format!("maps: {}", left.maps));
     }
     Ok(found)
 }

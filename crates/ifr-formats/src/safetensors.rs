@@ -21,7 +21,7 @@ pub(crate) fn read(file: &FileBytes) -> Result<Found, String> {
         found.blocks.push(block);
     }
     if integers > 0 {
-        found.ignored.push(format!("{integers} arrays of integers"));
+        found.ignored.push(format!("arrays of integers: {integers}"));
     }
     Ok(found)
 }

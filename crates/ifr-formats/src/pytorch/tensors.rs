@@ -196,8 +196,7 @@ impl Left {
         };
         let mut words = Vec::new();
         if self.integers > 0 {
-            words
-                .push(format!("{} tensors of integers or other types that are no parameters", self.integers));
+            words.push(format!("tensors of integers or other types that are not read: {}", self.integers));
         }
         if !self.others.is_empty() {
             words.push(format!("tensors of kinds that are not read: {}", list(self.others)));
