@@ -1,9 +1,10 @@
-# Every target sets up what it needs itself: scripts/setup.sh, and scripts/setup-torch.sh for what trains (tests and lints included).
+# Every target sets up what it needs itself: scripts/setup.sh, scripts/setup-torch.sh for what trains (tests and lints
+# included), and scripts/setup-onnx.sh for the tests that run ONNX models.
 CARGO ?= cargo
 # The last two: where Homebrew keeps rustup, which it does not link.
 export PATH := $(HOME)/.cargo/bin:$(PATH):/opt/homebrew/opt/rustup/bin:/usr/local/opt/rustup/bin
 
-.PHONY: help setup setup-torch build demo train-build train test lint
+.PHONY: help setup setup-torch setup-onnx build demo train-build train test lint
 
 help:
 	@echo "make demo              render a clip, make it smooth, and say where the result is"
@@ -20,6 +21,9 @@ setup:
 
 setup-torch: setup
 	@scripts/setup-torch.sh
+
+setup-onnx: setup-torch
+	@scripts/setup-onnx.sh
 
 build: setup
 	$(CARGO) build --release --bin ifr
@@ -38,7 +42,7 @@ CONFIG ?= configs/default.toml
 train: train-build
 	target/release/ifr train $(CONFIG) $(if $(DATA),--data "$(DATA)") $(if $(OUTPUT),--output "$(OUTPUT)") $(ARGS)
 
-test: setup-torch
+test: setup-onnx
 	$(CARGO) test --workspace --features ifr/train
 
 lint: setup-torch

@@ -228,4 +228,37 @@ mod tests {
     fn an_empty_field_is_not_written() {
         assert!(matches!(write_flo(&FlowField::new(0, 3), Vec::new()), Err(FloError::Size { width: 0, .. })));
     }
+
+    /// What `fuzz/fuzz_targets/flo.rs` does with mutations of its own.
+    #[test]
+    fn mutations_are_refused_or_come_back() {
+        let seed = bytes(&FlowField::from_fn(5, 3, |x, y| [x as f32, y as f32]));
+        let mut state = 1_u64;
+        let mut below = |bound: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % bound
+        };
+        const TELLING: [u8; 8] = [0, 1, 3, 5, 15, 0x7F, 0x80, 0xFF];
+        let mut read = 0;
+        for _ in 0..20_000 {
+            let mut data = seed.clone();
+            for _ in 0..1 + below(3) {
+                // Half of them in the header.
+                let bound = if below(2) == 0 { 12 } else { data.len() };
+                let at = below(bound).min(data.len() - 1);
+                match below(8) {
+                    0 => data[at] ^= 1 << below(8),
+                    1..=4 => data[at] = TELLING[below(8)],
+                    5 => data.insert(at, 0),
+                    6 if data.len() > 1 => drop(data.remove(at)),
+                    _ => data.truncate(at.max(1)),
+                }
+            }
+            if let Ok(field) = read_flo(&data[..]) {
+                assert_eq!(bytes(&field), data);
+                read += 1;
+            }
+        }
+        assert!(read > 1000, "{read} mutations could still be read");
+    }
 }

@@ -152,6 +152,8 @@ pub use ifrplus::IfrPlus;
 pub use network::{Network, RecogniseError, Scales, recognise};
 pub use parameters::{Mismatch, ParameterError, Parameters};
 pub use prior::{Prior, UnknownPrior};
-pub use store::{Dtype, Entry, ParameterStore, StoreError, write_safetensors};
+pub use store::{
+    ArraySource, Dtype, Entry, FileBytes, ParameterStore, StoreError, printable, write_safetensors,
+};
 pub use tensor::{InputError, RunSize, Tensor};
 pub use timesteps::{Timesteps, TimestepsError};

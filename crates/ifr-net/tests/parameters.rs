@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ifr_net::{
-    Dtype, IfrNet, IfrPlus, Network, ParameterError, ParameterStore, Parameters, Ratio, StoreError,
-    recognise, write_safetensors,
+    ArraySource, Dtype, IfrNet, IfrPlus, Network, ParameterError, ParameterStore, Parameters, Ratio,
+    StoreError, recognise, write_safetensors,
 };
 
 fn file(header: &str, data: &[u8]) -> Vec<u8> {
@@ -132,6 +132,41 @@ fn small_floats_are_read_exactly() {
     assert_eq!(store.read("h").unwrap(), [1.0, -2.0, 2.0_f32.powi(-24), f32::INFINITY, 65504.0]);
     assert_eq!(store.read("b").unwrap(), [1.0, -3.140625, 2.0_f32.powi(-126)]);
     assert!(matches!(store.read("x"), Err(StoreError::NoEntry { .. })));
+}
+
+#[test]
+fn other_floats_are_read_or_named() {
+    let header = r#"{"d":{"dtype":"F64","shape":[2],"data_offsets":[0,16]},"e":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[16,18]}}"#;
+    let data = [0.1_f64.to_le_bytes(), (-3.5_f64).to_le_bytes()].concat();
+    let store = ParameterStore::from_bytes("other", file(header, &[&data[..], &[0, 1]].concat())).unwrap();
+    assert_eq!(store.read("d").unwrap(), [0.1, -3.5]);
+    let error = store.read("e").unwrap_err().to_string();
+    assert!(error.contains("'e' holds F8_E4M3; F64 (to read), F32, F16 and BF16 are supported"), "{error}");
+    assert!(store.entries().iter().all(|entry| entry.dtype.is_float()));
+}
+
+/// Arrays that come from elsewhere.
+#[derive(Debug)]
+struct Elsewhere;
+
+impl ArraySource for Elsewhere {
+    fn read(&self, index: usize) -> Result<Vec<f32>, String> {
+        if index == 1 { Err("it is gone".to_owned()) } else { Ok(vec![index as f32; 2]) }
+    }
+}
+
+#[test]
+fn stores_may_take_their_values_from_elsewhere() {
+    let array = |name: &str| (name.to_owned(), Dtype::F16, vec![2]);
+    let store = |names: [&str; 3]| {
+        ParameterStore::from_source("there", names.map(array), BTreeMap::new(), Box::new(Elsewhere))
+    };
+    let store_abc = store(["a", "b", "c"]).unwrap();
+    assert_eq!(store_abc.read("c").unwrap(), [2.0, 2.0]);
+    assert_eq!(store_abc.read("b").unwrap_err().to_string(), "there: 'b': it is gone");
+    assert!(matches!(store_abc.read("d"), Err(StoreError::NoEntry { .. })));
+    assert!(matches!(store_abc.bytes("a"), Err(StoreError::Foreign { .. })));
+    assert_eq!(store(["a", "b", "a"]).unwrap_err().to_string(), "there: 'a' is there twice");
 }
 
 #[test]

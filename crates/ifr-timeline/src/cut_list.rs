@@ -125,4 +125,37 @@ mod tests {
             assert!(bad.parse::<CutList>().is_err(), "{bad}");
         }
     }
+
+    /// What `fuzz/fuzz_targets/cut_list.rs` does with mutations of its own.
+    #[test]
+    fn mutations_neither_panic_nor_swell() {
+        let seed = "# shots\n18\n 10.4 # a time\n\n1:02:03.5\n260\n999999999:59.999999999\n";
+        let mut state = 1_u64;
+        let mut below = |bound: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % bound
+        };
+        let letters = ['0', '1', '9', '.', ':', '#', '\n', ' ', '-', 'e', 'ä'];
+        let mut read = 0;
+        for _ in 0..20_000 {
+            let mut text: Vec<char> = seed.chars().collect();
+            for _ in 0..1 + below(4) {
+                let (at, letter) = (below(text.len()), letters[below(letters.len())]);
+                match below(4) {
+                    0 => text[at] = letter,
+                    1 => drop(text.remove(at)),
+                    _ => text.insert(at, letter),
+                }
+            }
+            let text: String = text.into_iter().collect();
+            match text.parse::<CutList>() {
+                Ok(list) => {
+                    assert!(list.len() <= text.lines().count());
+                    read += 1;
+                }
+                Err(error) => assert!(error.to_string().len() < 300, "{error}"),
+            }
+        }
+        assert!(read > 1000, "{read} mutations could still be read");
+    }
 }

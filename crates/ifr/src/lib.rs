@@ -21,7 +21,7 @@
 //! A whole file, sound and subtitles included: see [`job`].
 //!
 //! The rooms behind it: [`frame`] (frames, exact time, colour), [`flow`] (optical flow, the embedded default),
-//! [`net`] (the networks), [`eval`] (how good the frames are), [`timeline`] (which frames, when), [`video`] (files in and out).
+//! [`net`] (the networks), [`formats`] (their checkpoints from elsewhere, and ONNX), [`eval`] (how good the frames are), [`timeline`] (which frames, when), [`video`] (files in and out).
 
 pub mod job;
 
@@ -41,6 +41,7 @@ pub use scale::Scale;
 
 pub use ifr_eval as eval;
 pub use ifr_flow as flow;
+pub use ifr_formats as formats;
 pub use ifr_frame as frame;
 pub use ifr_net as net;
 pub use ifr_timeline as timeline;

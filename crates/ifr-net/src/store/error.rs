@@ -22,6 +22,14 @@ pub enum StoreError {
         /// What was found and what was expected.
         what: String,
     },
+    /// A file of another format that does not hold what it seemed to.
+    #[error("{origin}: {what}")]
+    Foreign {
+        /// The file.
+        origin: String,
+        /// What was found and what was expected.
+        what: String,
+    },
     /// No array of that name.
     #[error("{origin} has no array '{name}'")]
     NoEntry {
@@ -31,7 +39,7 @@ pub enum StoreError {
         name: String,
     },
     /// An array of a type that is no kind of float read or written here.
-    #[error("{origin}: '{name}' holds {found}; F32, F16 and BF16 are supported")]
+    #[error("{origin}: '{name}' holds {found}; F64 (to read), F32, F16 and BF16 are supported")]
     Type {
         /// The file.
         origin: String,
@@ -49,7 +57,7 @@ impl StoreError {
 }
 
 /// What a file says of itself ends up on terminals: no control characters, no kilobytes.
-pub(crate) fn printable(text: &str, most: usize) -> String {
+pub fn printable(text: &str, most: usize) -> String {
     let mut short: String = text.chars().take(most).map(|c| if c.is_control() { '?' } else { c }).collect();
     if text.chars().nth(most).is_some() {
         short.push('…');

@@ -16,6 +16,7 @@ const MAX_DIMENSIONS: usize = 8;
 
 /// The type of an array's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[non_exhaustive]
 #[allow(missing_docs, reason = "the names are the format's own")]
 pub enum Dtype {
     F64,
@@ -23,6 +24,10 @@ pub enum Dtype {
     F16,
     #[serde(rename = "BF16")]
     Bf16,
+    #[serde(rename = "F8_E4M3")]
+    F8E4M3,
+    #[serde(rename = "F8_E5M2")]
+    F8E5M2,
     I64,
     U64,
     I32,
@@ -42,8 +47,13 @@ impl Dtype {
             Self::F64 | Self::I64 | Self::U64 => 8,
             Self::F32 | Self::I32 | Self::U32 => 4,
             Self::F16 | Self::Bf16 | Self::I16 | Self::U16 => 2,
-            Self::I8 | Self::U8 | Self::Bool => 1,
+            Self::F8E4M3 | Self::F8E5M2 | Self::I8 | Self::U8 | Self::Bool => 1,
         }
+    }
+
+    /// Whether it is a type of floating-point numbers.
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::Bf16 | Self::F8E4M3 | Self::F8E5M2)
     }
 
     /// The format's name, e.g. `BF16`.
@@ -53,6 +63,8 @@ impl Dtype {
             Self::F32 => "F32",
             Self::F16 => "F16",
             Self::Bf16 => "BF16",
+            Self::F8E4M3 => "F8_E4M3",
+            Self::F8E5M2 => "F8_E5M2",
             Self::I64 => "I64",
             Self::U64 => "U64",
             Self::I32 => "I32",
@@ -77,6 +89,13 @@ pub struct Entry {
     pub shape: Vec<usize>,
     /// Where its bytes lie in the file.
     pub(super) range: Range<usize>,
+}
+
+impl Entry {
+    /// Where its bytes lie in a safetensors file; empty in a store of another format.
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
 }
 
 #[derive(Debug)]

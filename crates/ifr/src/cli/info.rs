@@ -25,7 +25,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-fn size(text: &str) -> Result<(usize, usize), String> {
+pub(super) fn size(text: &str) -> Result<(usize, usize), String> {
     let bad = || format!("found '{text}', expected WIDTHxHEIGHT, e.g. 1920x1080");
     let (w, h) = text.split_once('x').ok_or_else(bad)?;
     let side = |s: &str| s.parse().ok().filter(|n| (1..=65_535).contains(n)).ok_or_else(bad);

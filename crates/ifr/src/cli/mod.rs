@@ -1,5 +1,6 @@
 //! One file a subcommand; each turns its arguments into a plan and runs it.
 
+mod convert;
 #[cfg(feature = "video")]
 mod demo;
 mod doctor;
@@ -50,6 +51,7 @@ enum Command {
     Interpolate(Box<interpolate::Args>),
     Flow(flow::Args),
     Info(info::Args),
+    Convert(convert::Args),
     Eval(Box<eval::Args>),
     #[cfg(feature = "train")]
     Train(Box<train::Args>),
@@ -66,6 +68,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Interpolate(args) => interpolate::run(&args),
         Command::Flow(args) => flow::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Eval(args) => eval::run(&args),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(&args),

@@ -1,0 +1,139 @@
+//! What `torch.save` writes: a pickle that describes tensors, and their storages, in a zip archive (since torch 1.6) or one
+//! after another (before).
+
+mod pickle;
+mod tensors;
+mod zip;
+
+use std::collections::HashMap;
+
+use ifr_net::printable;
+
+use crate::data::{Block, Found, inflate};
+use pickle::{Heap, Object, Pickle, Value};
+use tensors::{Storage, Storages, storage_of};
+
+/// The number every file of the old form begins with, as a pickled integer of 10 bytes: 0x1950a86a20f9469cfc6c.
+const MAGIC: [u8; 10] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19];
+/// The only protocol of the old form there ever was.
+const PROTOCOL: i64 = 1001;
+/// Longest text about the order of bytes.
+const LONGEST_ORDER: usize = 16;
+
+/// Whether a file is of the old form.
+pub(crate) fn is_legacy(file: &[u8]) -> bool {
+    // A frame (protocol 4) or nothing stands before the number.
+    let head = &file[..file.len().min(32)];
+    file.first() == Some(&0x80) && head.windows(MAGIC.len()).any(|w| w == MAGIC)
+}
+
+pub(crate) fn read(file: &[u8]) -> Result<Found, String> {
+    if file.starts_with(b"PK") { zipped(file) } else { legacy(file) }
+}
+
+fn zipped(file: &[u8]) -> Result<Found, String> {
+    let members = zip::members(file)?;
+    // All lie in one folder, named after the file at the time.
+    let folder = members
+        .iter()
+        .filter_map(|m| m.name.strip_suffix("data.pkl"))
+        .find(|folder| folder.is_empty() || folder.ends_with('/'))
+        .ok_or_else(|| match members.first() {
+            Some(first) => format!(
+                "no data.pkl among its {} files (the first: {}): a zip archive, but not torch's",
+                members.len(),
+                printable(first.name, 60)
+            ),
+            None => "an empty zip archive".to_owned(),
+        })?;
+    let by_name: HashMap<&str, &Block> =
+        members.iter().filter_map(|m| Some((m.name.strip_prefix(folder)?, &m.block))).collect();
+    let whole = |block: &Block, most: usize, what: &str| -> Result<Vec<u8>, String> {
+        if block.len() > most {
+            return Err(format!("its {what} has {} bytes; at most {most} are accepted", block.len()));
+        }
+        match block {
+            Block::Deflated { range, size } => inflate(file.get(range.clone()).unwrap_or_default(), *size),
+            Block::Pieces(_) => block.bytes(file, 0..block.len()).map(std::borrow::Cow::into_owned),
+        }
+    };
+    let big_endian = match by_name.get("byteorder") {
+        None => false,
+        Some(block) => match whole(block, LONGEST_ORDER, "byteorder")?.as_slice() {
+            b"little" => false,
+            b"big" => true,
+            _ => return Err("its byteorder is neither 'little' nor 'big'".to_owned()),
+        },
+    };
+    let program = by_name.get("data.pkl").ok_or("no data.pkl")?;
+    let program = whole(program, pickle::MOST_BYTES, "data.pkl")?;
+    let pickle = pickle::load(&program)?;
+    let mut storages = Storages::new(big_endian, |key: &str| {
+        by_name.get(format!("data/{key}").as_str()).map(|block| (*block).clone())
+    });
+    tensors::collect(&pickle.heap, pickle.value, &mut storages)
+}
+
+fn legacy(file: &[u8]) -> Result<Found, String> {
+    let mut rest = file;
+    let mut next = || -> Result<Pickle<'_>, String> {
+        let pickle = pickle::load(rest)?;
+        rest = &rest[pickle.length..];
+        Ok(pickle)
+    };
+    if !matches!(next()?.value, Value::Long(digits) if digits == MAGIC) {
+        return Err("it does not begin with torch's number".to_owned());
+    }
+    match next()?.value {
+        Value::Int(PROTOCOL) => {}
+        other => return Err(format!("of protocol {other:?}; {PROTOCOL} is the only one known")),
+    }
+    let system = next()?;
+    let big_endian = match system.heap.object(system.value) {
+        Some(Object::Dict(pairs)) => pairs.contains(&(Value::Str("little_endian"), Value::Bool(false))),
+        _ => return Err("nothing is said of the system that wrote it".to_owned()),
+    };
+    let described = next()?;
+    let keys = next()?;
+    let keys = keys.heap.sequence(keys.value).ok_or("its storages are not listed")?.to_vec();
+    let blocks = stored(file, file.len() - rest.len(), &keys, &described.heap, big_endian)?;
+    let mut storages = Storages::new(big_endian, |key: &str| blocks.get(key).cloned());
+    tensors::collect(&described.heap, described.value, &mut storages)
+}
+
+/// Where each storage of the old form lies: its number of elements (8 bytes), then those, in the order of `keys`.
+fn stored<'a>(
+    file: &[u8],
+    mut at: usize,
+    keys: &[Value<'a>],
+    heap: &Heap<'a>,
+    big_endian: bool,
+) -> Result<HashMap<&'a str, Block>, String> {
+    let sizes: HashMap<&str, usize> = heap
+        .persistent()
+        .filter_map(|id| storage_of(heap, id).ok())
+        .map(|Storage { key, size, .. }| (key, size))
+        .collect();
+    let mut blocks = HashMap::new();
+    for key in keys {
+        let Value::Str(key) = key else { return Err("a storage's key is no text".to_owned()) };
+        // What no tensor refers to has no known length, so nothing after it can be found.
+        let size = *sizes.get(key).ok_or_else(|| format!("storage '{}' is unknown", printable(key, 40)))?;
+        let count = file.get(at..).and_then(|b| b.first_chunk::<8>()).copied();
+        let count = count.map(|b| if big_endian { u64::from_be_bytes(b) } else { u64::from_le_bytes(b) });
+        let count = count.ok_or("cut short before its storages end")?;
+        let bytes = usize::try_from(count).ok().and_then(|n| n.checked_mul(size));
+        let start = at + 8;
+        let end = bytes.and_then(|bytes| start.checked_add(bytes)).filter(|&end| end <= file.len());
+        let Some(end) = end else {
+            let left = file.len() - start;
+            return Err(format!(
+                "storage '{}' of {count} elements does not fit into the {left} bytes left",
+                printable(key, 40)
+            ));
+        };
+        blocks.insert(*key, Block::piece(start..end));
+        at = end;
+    }
+    Ok(blocks)
+}

@@ -1,0 +1,167 @@
+//! Whole networks in every format are recognised and come back value by value.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod support;
+
+use ifr_formats::{Format, FormatError, Imported};
+use ifr_net::{Dtype, IfrNet, Network, Parameters, write_safetensors};
+use support::{Ncnn, PUBLISHED, arrays, by_rule};
+
+fn same(imported: &Imported, network: Network, parameters: &Parameters) {
+    assert_eq!(imported.network(), network);
+    assert!(imported.parameters().unwrap() == *parameters, "{network} from {}", imported.format());
+}
+
+#[test]
+fn pytorch_and_mindspore() {
+    for network in PUBLISHED {
+        let parameters = by_rule(network);
+        for (format, prefix, bytes) in [
+            (Format::PyTorch, "module.", support::torch_zip(&arrays(&parameters, "module."))),
+            (Format::PyTorch, "", support::torch_legacy(&arrays(&parameters, ""))),
+            (Format::MindSpore, "network.", support::mindspore(&arrays(&parameters, "network."))),
+        ] {
+            let imported = Imported::from_bytes("x", bytes).unwrap();
+            assert_eq!((imported.format(), imported.prefix()), (format, prefix));
+            assert!(imported.ignored().is_empty());
+            same(&imported, network, &parameters);
+        }
+    }
+}
+
+#[test]
+fn ncnn_of_32_and_16_bits() {
+    let dir = tempfile::tempdir().unwrap();
+    for network in [IfrNet::S, IfrNet::B, IfrNet::L].map(Network::IfrNet) {
+        let mut parameters = by_rule(network);
+        let (param, bin) = Ncnn::write(&parameters, false);
+        std::fs::write(dir.path().join("n.param"), &param).unwrap();
+        std::fs::write(dir.path().join("n.bin"), &bin).unwrap();
+        for given in ["n.param", "n.bin"] {
+            let imported = ifr_formats::open(dir.path().join(given)).unwrap();
+            assert_eq!(imported.format(), Format::Ncnn);
+            assert_eq!(imported.ignored(), ["the encoder's second copy (24 arrays, equal to the first)"]);
+            same(&imported, network, &parameters);
+        }
+        let (param, bin) = Ncnn::write(&parameters, true);
+        let imported = Imported::from_ncnn("half", param.as_bytes(), bin).unwrap();
+        let graph = network.graph(ifr_net::Ratio::ONE).unwrap();
+        for (id, info) in graph.param_ids().zip(graph.params()) {
+            // Biases and slopes are never halved.
+            if info.shape.len() > 1 {
+                parameters.get_mut(id).iter_mut().for_each(|v| *v = half::f16::from_f32(*v).to_f32());
+            }
+        }
+        same(&imported, network, &parameters);
+    }
+}
+
+#[test]
+fn safetensors_of_any_prefix() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("named-like-nothing");
+    for network in [Network::IfrNet(IfrNet::S_FLOW), PUBLISHED[3]] {
+        let parameters = by_rule(network);
+        let named = arrays(&parameters, "_orig_mod.module.");
+        let tensors = named.iter().map(|(n, s, v)| (n.as_str(), s.as_slice(), v.as_slice()));
+        write_safetensors(&path, Dtype::F32, tensors, &network.metadata()).unwrap();
+        let imported = ifr_formats::open(&path).unwrap();
+        assert_eq!((imported.format(), imported.prefix()), (Format::Safetensors, "_orig_mod.module."));
+        assert_eq!(imported.store().metadata(), &network.metadata());
+        same(&imported, network, &parameters);
+    }
+}
+
+#[test]
+fn what_is_beside_the_network_is_left_aside() {
+    let network = PUBLISHED[0];
+    let parameters = by_rule(network);
+    let mut all = arrays(&parameters, "exp_avg.");
+    all.extend(arrays(&parameters, "params."));
+    all.extend(arrays(&parameters, "params_ema."));
+    for (_, _, values) in &mut all[..parameters.iter().count() * 2] {
+        values.fill(0.0);
+    }
+    all.push(("beta1_power".to_owned(), vec![], vec![0.9]));
+    let imported = Imported::from_bytes("x", support::torch_zip(&all)).unwrap();
+    assert_eq!(imported.prefix(), "params_ema.");
+    same(&imported, network, &parameters);
+    let ignored = imported.ignored().join("; ");
+    assert!(ignored.contains("another ifrnet-s under 'params.*' (a second set of weights)"), "{ignored}");
+    assert!(ignored.contains("another ifrnet-s under 'exp_avg.*' (an optimiser's state)"), "{ignored}");
+
+    // MindSpore keeps them side by side.
+    let ifr_plus = by_rule(PUBLISHED[3]);
+    let mut all = arrays(&ifr_plus, "");
+    all.extend(arrays(&ifr_plus, "moment1."));
+    all.push(("global_step".to_owned(), vec![1], vec![7.0]));
+    let imported = Imported::from_bytes("x", support::mindspore(&all)).unwrap();
+    assert_eq!(imported.prefix(), "");
+    same(&imported, PUBLISHED[3], &ifr_plus);
+    let inner: Vec<_> = arrays(&ifr_plus, "")
+        .into_iter()
+        .map(|(name, shape, values)| (name["generator.".len()..].to_owned(), shape, values))
+        .collect();
+    same(&Imported::from_bytes("x", support::mindspore(&inner)).unwrap(), PUBLISHED[3], &ifr_plus);
+}
+
+#[test]
+fn a_network_that_is_almost_one_is_compared_with_it() {
+    let parameters = by_rule(PUBLISHED[0]);
+    let mut all = arrays(&parameters, "module.");
+    all.retain(|(name, ..)| !name.contains("decoder2"));
+    all.push(("module.decoder5.extra".to_owned(), vec![2], vec![0.0; 2]));
+    let first = all.iter().position(|(name, ..)| name.ends_with("pyramid1.0.0.weight")).unwrap();
+    all[first].1 = vec![24, 3, 9, 1];
+    let error = Imported::from_bytes("x.pth", support::torch_zip(&all)).unwrap_err();
+    assert!(matches!(error, FormatError::Network(_)), "{error}");
+    let message = error.to_string();
+    for part in [
+        "x.pth (85 arrays) holds none of the known networks",
+        "closest: ",
+        "20 missing: decoder2.convblock.0.0.bias",
+        "1 surplus: decoder5.extra 2",
+        "1 of another shape: encoder.pyramid1.0.0.weight 24x3x9x1 (expected 24x3x3x3)",
+    ] {
+        assert!(message.contains(part), "'{part}' in '{message}'");
+    }
+}
+
+#[test]
+fn another_arrangement_in_ncnn_is_refused() {
+    let parameters = by_rule(PUBLISHED[0]);
+    let (param, bin) = Ncnn::write(&parameters, false);
+    let refused = |param: &str, bin: &[u8]| {
+        Imported::from_ncnn("n.param", param.as_bytes(), bin.to_vec()).unwrap_err().to_string()
+    };
+    let concat = param.lines().find(|line| line.starts_with("Concat")).unwrap();
+    let mut words: Vec<&str> = concat.split_whitespace().collect();
+    words.swap(4, 5);
+    let message = refused(&param.replace(concat, &words.join(" ")), &bin);
+    assert!(message.contains("does not read what convolution 1 of IFRNet's decoder 4 reads"), "{message}");
+
+    let message = refused(&param, &bin[..bin.len() - 4]);
+    assert!(message.contains("another .bin, or cut short"), "{message}");
+    let message = refused(&param, &[&bin[..], &[0; 8]].concat());
+    assert!(message.contains("8 of the"), "{message}");
+
+    // The second encoder's first weight.
+    let encoder: usize = parameters
+        .iter()
+        .filter(|(info, _)| info.name.starts_with("encoder"))
+        .map(|(info, values)| 4 * values.len() + if info.shape.len() > 1 { 4 } else { 0 })
+        .sum();
+    let mut other = bin.clone();
+    other[encoder + 4 + 100] ^= 1;
+    let message = refused(&param, &other);
+    assert!(
+        message.contains("the encoders of the two images differ in encoder.pyramid1.0.0.weight"),
+        "{message}"
+    );
+
+    let mut quantised = bin.clone();
+    quantised[..4].copy_from_slice(&0x000D_4B38_u32.to_le_bytes());
+    assert!(refused(&param, &quantised).contains("quantised to 8-bit integers"));
+    let message = refused(&param.replacen("PReLU", "Swiss ", 1), &bin);
+    assert!(message.contains("of kind Swiss, which IFRNet does not have"), "{message}");
+}
