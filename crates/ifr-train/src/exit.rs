@@ -4,8 +4,8 @@ use ifr_eval::EvalError;
 use ifr_net::StoreError;
 use ifr_torch::TorchError;
 
-use crate::TrainError;
 use crate::parallel::ParallelError;
+use crate::{PerceptualError, TrainError};
 
 const INTERNAL: u8 = 1;
 const USAGE: u8 = 2;
@@ -25,7 +25,10 @@ impl TrainError {
             | Self::Busy { .. }
             | Self::NoCheckpoint { .. }
             | Self::Device { .. } => USAGE,
-            Self::Io { action: "read", .. } | Self::Checkpoint { .. } | Self::Parameters(_) => INPUT,
+            Self::Io { action: "read", .. }
+            | Self::Checkpoint { .. }
+            | Self::Parameters(_)
+            | Self::Encoder { .. } => INPUT,
             Self::Io { .. } => OUTPUT,
             // What is read says so as parameters.
             Self::Store(StoreError::Io { .. }) => OUTPUT,
@@ -33,10 +36,12 @@ impl TrainError {
             Self::Data(e) => data(e),
             Self::Eval(EvalError::Method { .. }) => INTERNAL,
             Self::Eval(_) => INPUT,
-            Self::Diverged { .. }
+            Self::Perceptual(PerceptualError::Torch(TorchError::Memory { .. }))
+            | Self::Diverged { .. }
             | Self::Memory { .. }
             | Self::Torch(TorchError::Memory { .. })
             | Self::Cpu(CpuError::Memory { .. }) => BROKEN_OFF,
+            Self::Perceptual(_) => INPUT,
             Self::Parallel(e) => parallel(e),
             Self::Torch(_) | Self::Cpu(_) | Self::Graph(_) | Self::Internal(_) => INTERNAL,
         }

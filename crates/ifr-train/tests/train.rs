@@ -37,7 +37,7 @@ fn a_folder_of_frames_becomes_weights() {
         let mut parts = Vec::new();
         let mut watch = |event: &Event<'_>| {
             if let Event::Step(report) = event {
-                parts.push(report.parts);
+                parts.push(report.parts.clone());
             }
         };
         let trained = train(&config, &TrainOptions::default(), &AtomicBool::new(false), &mut watch).unwrap();
