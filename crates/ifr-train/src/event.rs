@@ -61,6 +61,9 @@ pub struct StepReport {
     /// The parts, each with its weight, in the order of [`Config::loss_parts`](crate::config::Config::loss_parts); those that are
     /// left out are 0.
     pub parts: Vec<f64>,
+    /// How far the frames made are from the true ones, and how far those are that the prior gives or, without one, that are the mean
+    /// of both inputs: the means of √(d² + 10⁻⁶).
+    pub compared: [f64; 2],
     /// The learning rate.
     pub rate: f64,
     /// The norm of the whole gradient, before it was clipped.

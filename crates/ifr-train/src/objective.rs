@@ -2,10 +2,11 @@
 
 use ifr_net::{Graph, TensorId};
 use ifr_torch::TorchError;
-use tch::{Device, Tensor};
+use tch::{Device, TchError, Tensor};
 
 use crate::config::{Config, Labels};
 use crate::feed::Fed;
+use crate::loss::charbonnier;
 use crate::network::is_plus;
 use crate::{IfrNetLoss, IfrPlusLoss, Perceptual, TrainError};
 
@@ -16,6 +17,8 @@ pub(crate) struct Objective {
     /// Whether it reads labels.
     labelled: bool,
     parts: usize,
+    /// Where the frame is, among the graph's inputs, that the network's own is compared with: the prior's, or the mean of two.
+    baseline: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -35,7 +38,13 @@ impl Objective {
         } else {
             Loss::IfrNet(IfrNetLoss::new(graph, config.loss.ifrnet())?)
         };
-        Ok(Self { loss, labelled: config.labels() != Labels::None, parts: config.loss_parts().len() })
+        let find = |name: &str| graph.inputs().iter().position(|&id| graph.tensor(id).name == name);
+        let baseline = match find("prior.frame") {
+            Some(prior) => vec![prior],
+            None => ["img0", "img1"].into_iter().filter_map(find).collect(),
+        };
+        let labelled = config.labels() != Labels::None;
+        Ok(Self { loss, labelled, parts: config.loss_parts().len(), baseline })
     }
 
     /// What the loss wants to see of a run.
@@ -49,6 +58,24 @@ impl Objective {
     /// How many parts the loss has; see [`Config::loss_parts`].
     pub(crate) fn count(&self) -> usize {
         self.parts
+    }
+
+    /// The Charbonnier distances from the true frames, of the frames made and of those that a simple method makes of the same
+    /// batch (the prior's, or else the mean of both inputs), as one tensor of 2 values without gradient. Their ratio is much less
+    /// noisy than the loss, which depends on how much moves in a batch.
+    pub(crate) fn compared(&self, outputs: &[Tensor], fed: &Fed) -> Result<Tensor, TorchError> {
+        let compare = || {
+            let frames: Vec<&Tensor> = self.baseline.iter().filter_map(|&i| fed.inputs.get(i)).collect();
+            let (Some(made), Some(first)) = (outputs.first(), frames.first()) else {
+                return Err(TchError::Torch("there is no frame to compare".to_owned()));
+            };
+            let simple = match frames.get(1) {
+                Some(second) => first.f_add(second)?.f_mul_scalar(0.5)?,
+                None => first.shallow_clone(),
+            };
+            Tensor::f_stack(&[charbonnier(made, &fed.target)?, charbonnier(&simple, &fed.target)?], 0)
+        };
+        tch::no_grad(compare).map_err(|e| TorchError::new("the baseline", fed.target.device(), &e))
     }
 
     /// The parts of the loss, weighted, as one tensor of so many values; `outputs` are what was [wanted](Self::wanted).

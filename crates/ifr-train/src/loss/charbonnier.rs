@@ -9,7 +9,7 @@ pub(super) fn charbonnier_map(found: &Tensor, expected: &Tensor) -> Result<Tenso
 }
 
 /// The mean of that.
-pub(super) fn charbonnier(found: &Tensor, expected: &Tensor) -> Result<Tensor, TchError> {
+pub(crate) fn charbonnier(found: &Tensor, expected: &Tensor) -> Result<Tensor, TchError> {
     charbonnier_map(found, expected)?.f_mean(None::<Kind>)
 }
 

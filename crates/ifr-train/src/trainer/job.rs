@@ -124,6 +124,7 @@ impl Job {
             steps: self.state.steps,
             loss: outcome.loss(),
             parts: outcome.parts.clone(),
+            compared: outcome.compared,
             rate: outcome.rate,
             norm: outcome.norm,
             skipped: match outcome.verdict {

@@ -34,6 +34,8 @@ pub(crate) struct Learner {
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     pub(crate) parts: Vec<f64>,
+    /// See [`Objective::compared`].
+    pub(crate) compared: [f64; 2],
     pub(crate) rate: f64,
     pub(crate) norm: f64,
     pub(crate) verdict: Verdict,
@@ -169,10 +171,11 @@ impl Learner {
         let graph = self.flat.graph();
         let outputs = run(graph, &self.flat.views()?, &fed.inputs, self.objective.wanted(), self.precision)?;
         let parts = self.objective.parts(&outputs, fed)?;
+        let compared = self.objective.compared(&outputs, fed)?;
         drop(outputs);
         let named = |what: &'static str| move |e: TchError| TorchError::new(what, device, &e);
         let mut gradient = gradient(&parts, self.flat.tensor()).map_err(named("the gradient"))?;
-        let mut parts = parts.f_detach().map_err(named("the loss"))?;
+        let parts = parts.f_detach().map_err(named("the loss"))?;
         // Whose batch is to blame can only be told before; one process knows without.
         let own = match self.averager.size() {
             1 => None,
@@ -180,6 +183,7 @@ impl Learner {
         };
         // From here on all processes have the same numbers, and come to the same verdict.
         self.averager.average(&mut gradient)?;
+        let mut parts = Tensor::f_cat(&[parts, compared], 0).map_err(named("the loss"))?;
         self.averager.average(&mut parts)?;
 
         // The only time that the host waits for the device: a few numbers.
@@ -195,10 +199,11 @@ impl Learner {
         let numbers = download_values(&numbers)?;
         let number = |i: usize| numbers.get(i).map_or(f64::NAN, |&v| f64::from(v));
         let count = self.objective.count();
-        let (parts, norm) = ((0..count).map(number).collect(), number(count));
+        let (parts, compared) = ((0..count).map(number).collect(), [number(count), number(count + 1)]);
+        let norm = number(count + 2);
         let rate = self.schedule.rate(self.step);
-        let own = numbers.get(count + 1).is_none_or(|value| value.is_finite());
-        let mut outcome = Outcome { parts, rate, norm, verdict: Verdict::Take, own };
+        let own = numbers.get(count + 3).is_none_or(|value| value.is_finite());
+        let mut outcome = Outcome { parts, compared, rate, norm, verdict: Verdict::Take, own };
         outcome.verdict = self.guard.judge(outcome.loss(), norm, self.spike);
         self.step += 1;
         if outcome.verdict == Verdict::Take {

@@ -17,7 +17,8 @@ use crate::log::{Table, write_curves};
 use crate::network;
 
 /// The columns of `log.csv` before and after the parts of the loss.
-const LOG: [&str; 2] = ["step,loss", "learning_rate,gradient_norm,skipped,samples_per_second,waiting"];
+const LOG: [&str; 2] =
+    ["step,loss", "relative,learning_rate,gradient_norm,skipped,samples_per_second,waiting"];
 const VALIDATION: &str = "step,set,images,psnr,ssim,ie,blend,flow,seconds";
 
 /// The tables and curves of an output folder.
@@ -38,6 +39,7 @@ struct Since {
     /// Of steps that were taken.
     taken: u64,
     parts: Vec<f64>,
+    compared: [f64; 2],
     norm: f64,
     samples: usize,
     took: Duration,
@@ -72,6 +74,7 @@ impl Record {
         if report.skipped.is_none() {
             s.taken += 1;
             s.norm += report.norm;
+            s.compared = [0, 1].map(|i| s.compared[i] + report.compared[i]);
             s.parts.resize(report.parts.len(), 0.0);
             for (sum, part) in s.parts.iter_mut().zip(&report.parts) {
                 *sum += part;
@@ -93,10 +96,11 @@ impl Record {
         let words: Vec<String> = parts.iter().map(|part| format!("{part:.7}")).collect();
         let seconds = s.took.as_secs_f64().max(1e-9);
         self.log.push(&format!(
-            "{},{:.7},{},{:.4e},{:.5},{},{:.2},{:.4}",
+            "{},{:.7},{},{:.5},{:.4e},{:.5},{},{:.2},{:.4}",
             s.last,
             parts.iter().sum::<f64>(),
             words.join(","),
+            s.compared[0] / s.compared[1],
             s.rate,
             mean(s.norm),
             s.skipped,
