@@ -74,31 +74,33 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, ModelConfig};
 
     #[test]
     fn faults_of_users_are_no_internal_errors() {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("weights.safetensors");
-        let graph = crate::network::find(
-            &Config::parse(
-                "[model]\nnetwork = 'ifrnet-s'\n[data]\nkind = 'clips'\npath = 'x'\ncrop = 64\nbatch = 2\n[output]\ndir = 'o'\n\
-                 [train]\nsteps = 5\n",
-                "c.toml",
-                Path::new("/"),
-                &[],
-            )
-            .unwrap()
-            .model,
+        let mut model = Config::parse(
+            "[model]\nnetwork = 'ifr-plus'\n[data]\nkind = 'clips'\npath = 'x'\ncrop = 64\nbatch = 2\n[output]\ndir = 'o'\n\
+             [train]\nsteps = 5\n",
+            "c.toml",
+            Path::new("/"),
+            &[],
         )
         .unwrap()
-        .training_graph()
-        .unwrap();
-        // model.init that is not there, and one that is no weights' file.
-        let init = || crate::network::begin(&graph, Some(&missing), 1, 1.0).unwrap_err().exit_code();
-        assert_eq!(init(), INPUT);
+        .model;
+        let graph = crate::network::find(&model).unwrap().training_graph().unwrap();
+        // Weights, an encoder and what features are made by that are not there, and that are no weights' file.
+        let encoder = ModelConfig { encoder: Some(missing.clone()), ..model.clone() };
+        model.init = Some(missing.clone());
+        let codes = || {
+            let begin = |model| crate::network::begin(&graph, model, 1).unwrap_err().exit_code();
+            let features = crate::Perceptual::open(&missing, tch::Device::Cpu).unwrap_err();
+            [begin(&model), begin(&encoder), TrainError::from(features).exit_code()]
+        };
+        assert_eq!(codes(), [INPUT; 3]);
         std::fs::write(&missing, "nothing of the kind").unwrap();
-        assert_eq!(init(), INPUT);
+        assert_eq!(codes(), [INPUT; 3]);
         let layout =
             EvalError::Layout { path: PathBuf::new(), found: "nothing".into(), expected: "a set".into() };
         assert_eq!(TrainError::from(layout).exit_code(), INPUT);

@@ -58,7 +58,7 @@ fn stopping_and_resuming_changes_nothing() {
     assert_ne!(whole_last.weights, whole_last.ema);
 
     let log = fs::read_to_string(whole.output.dir.join("log.csv")).unwrap();
-    assert!(log.starts_with("step,loss,pixel,frequency,perceptual,flow,learning_rate,"), "{log}");
+    assert!(log.starts_with("step,loss,pixel,frequency,perceptual,flow,relative,learning_rate,"), "{log}");
     assert_eq!(log.lines().count(), 3);
 }
 
