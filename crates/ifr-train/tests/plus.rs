@@ -64,9 +64,7 @@ fn golden_values() {
         upload_values(&golden.read(name).unwrap(), &golden.entry(name).unwrap().shape, Device::Cpu).unwrap()
     };
     let value = |name: &str| f64::from(golden.read(name).unwrap()[0]);
-    // The reference's value of the flow loss is without its weight.
-    let weights = PlusWeights { flow: 1.0, ..ALL };
-    let loss = IfrPlusLoss::new(&graph(), weights, None).unwrap();
+    let loss = IfrPlusLoss::new(&graph(), ALL, None).unwrap();
     let mut tensors = vec![tensor("pred")];
     for level in 1..=4 {
         tensors.extend([0, 1].map(|side| tensor(&format!("flow{side}_{level}"))));
