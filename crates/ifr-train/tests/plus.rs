@@ -202,7 +202,8 @@ fn made() -> Made {
 }
 
 fn save(made: &Made, folder: &Path, lpips: bool) -> PathBuf {
-    let (mut all, mut slice): (Vec<(String, Vec<usize>, &[f32])>, _) = (Vec::new(), 1);
+    let mut all: Vec<(String, Vec<usize>, &[f32])> = Vec::new();
+    let mut slice = 1;
     for (&(index, from, to, _, feature), [weight, bias]) in VGG.iter().zip(&made.convs) {
         let layer = if lpips { format!("net.slice{slice}.{index}") } else { format!("features.{index}") };
         all.push((format!("{layer}.weight"), vec![to, from, 3, 3], weight));
