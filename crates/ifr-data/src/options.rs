@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use ifr_flow::Quality;
 
+use crate::set::track::Reach;
 use crate::{Augmentation, DataError};
 
 /// What a folder of training data is.
@@ -59,6 +60,8 @@ impl SetKind {
 pub struct SetOptions {
     /// The longest window of [`SetKind::Frames`] and [`SetKind::Clips`], in frames from its first to its last: 2 to 64.
     pub reach: usize,
+    /// Of [`SetKind::Frames`] and [`SetKind::Clips`], only windows of an even length, with the frame in their middle: t = ½.
+    pub midpoints: bool,
     /// Bytes of decoded frames held in memory. A set that fits is decoded once; a larger one is gone through block by
     /// block. At least one window must fit into a quarter of it. Clips and folders longer than a quarter of it are decoded
     /// in pieces then; a piece of a video is reached through all that comes before, so that videos of many pieces take
@@ -77,13 +80,26 @@ pub struct SetOptions {
 }
 
 impl Default for SetOptions {
-    /// Windows up to 8, 4 GiB, no cache, 10 % tolerated, all cores.
+    /// Windows up to 8 with any middle, 4 GiB, no cache, 10 % tolerated, all cores.
     fn default() -> Self {
-        Self { reach: 8, memory: 4 << 30, cache: None, label_tree: None, tolerate: 0.1, threads: 0 }
+        Self {
+            reach: 8,
+            midpoints: false,
+            memory: 4 << 30,
+            cache: None,
+            label_tree: None,
+            tolerate: 0.1,
+            threads: 0,
+        }
     }
 }
 
 impl SetOptions {
+    /// Which windows of videos and folders there are.
+    pub(crate) fn windows(&self) -> Reach {
+        Reach { longest: self.reach, midpoints: self.midpoints }
+    }
+
     pub(crate) fn check(&self) -> Result<(), DataError> {
         if !(2..=64).contains(&self.reach) {
             return Err(DataError::option("reach", self.reach, "2 to 64 frames are allowed"));

@@ -8,7 +8,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 /// between ±1/√fan-in, where fan-in is the product of all of the weight's dimensions but the first (for a transposed
 /// convolution too, as PyTorch has it: outputs × kernel²); PReLU slopes ¼. Layer normalisation starts as the identity behind the
 /// norm (1 and 0), response normalisation as the identity (0 and 0), and so do, at zero, the convolutions that make the offsets
-/// and masks of deformable ones: those then read where an ordinary one would.
+/// and masks of deformable ones, which then read where an ordinary one would; the biases of deformable ones are zero, too.
 ///
 /// The values depend on the seed and the graph alone: one stream of ChaCha8, seeded by `seed_from_u64`, gives the parameters in
 /// the order of [`Graph::params`], each value from the upper 24 bits of one 32-bit word. No device or library has a part in it.
@@ -62,6 +62,7 @@ fn starts(graph: &Graph) -> HashMap<ParamId, Start> {
             starts.insert(norm.bias, Start::Constant(0.0));
         }
         let Op::DeformConv(deform) = &node.op else { continue };
+        deform.conv.bias.map(|bias| starts.insert(bias, Start::Constant(0.0)));
         for steering in [deform.offsets, deform.masks] {
             let mut op = writer.get(&steering.tensor);
             if let Some(Op::Activate { input, .. }) = op {

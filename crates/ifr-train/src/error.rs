@@ -7,6 +7,7 @@ use ifr_net::{GraphError, ParameterError, StoreError};
 use ifr_torch::TorchError;
 use thiserror::Error;
 
+use crate::PerceptualError;
 use crate::parallel::ParallelError;
 
 /// Why nothing can be trained, or not any further. Each message says what was found, what was expected and what to do.
@@ -134,6 +135,20 @@ pub enum TrainError {
     /// Weights of another network.
     #[error(transparent)]
     Parameters(#[from] ParameterError),
+    /// An encoder to begin with that is none.
+    #[error(
+        "model.encoder: {path} holds no ConvNeXt-V2-femto: {problem}; expected a safetensors file with the names of timm or of the \
+         authors, see docs/training.md"
+    )]
+    Encoder {
+        /// The file.
+        path: PathBuf,
+        /// What is missing, or of another shape.
+        problem: String,
+    },
+    /// Weights for the perceptual part of the loss that cannot be used.
+    #[error("loss.perceptual_weights: {0}")]
+    Perceptual(#[from] PerceptualError),
     /// A safetensors file that cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),

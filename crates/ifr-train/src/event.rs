@@ -56,10 +56,14 @@ pub struct StepReport {
     pub step: u64,
     /// Steps in all.
     pub steps: u64,
-    /// The loss, with its parts in the order of [`StepReport::PARTS`]; parts that are left out are 0.
+    /// The loss, the sum of its parts.
     pub loss: f64,
-    /// The parts, each with its weight.
-    pub parts: [f64; 3],
+    /// The parts, each with its weight, in the order of [`Config::loss_parts`](crate::config::Config::loss_parts); those that are
+    /// left out are 0.
+    pub parts: Vec<f64>,
+    /// How far the frames made are from the true ones, and how far those are that the prior gives or, without one, that are the mean
+    /// of both inputs: the means of √(d² + 10⁻⁶).
+    pub compared: [f64; 2],
     /// The learning rate.
     pub rate: f64,
     /// The norm of the whole gradient, before it was clipped.
@@ -74,11 +78,6 @@ pub struct StepReport {
     pub took: Duration,
     /// How long it waited for data.
     pub waited: Duration,
-}
-
-impl StepReport {
-    /// The names of the loss's parts.
-    pub const PARTS: [&'static str; 3] = ["reconstruction", "geometry", "distillation"];
 }
 
 /// The averaged weights on the validation sets.

@@ -4,8 +4,8 @@ use ifr_eval::EvalError;
 use ifr_net::StoreError;
 use ifr_torch::TorchError;
 
-use crate::TrainError;
 use crate::parallel::ParallelError;
+use crate::{PerceptualError, TrainError};
 
 const INTERNAL: u8 = 1;
 const USAGE: u8 = 2;
@@ -25,7 +25,10 @@ impl TrainError {
             | Self::Busy { .. }
             | Self::NoCheckpoint { .. }
             | Self::Device { .. } => USAGE,
-            Self::Io { action: "read", .. } | Self::Checkpoint { .. } | Self::Parameters(_) => INPUT,
+            Self::Io { action: "read", .. }
+            | Self::Checkpoint { .. }
+            | Self::Parameters(_)
+            | Self::Encoder { .. } => INPUT,
             Self::Io { .. } => OUTPUT,
             // What is read says so as parameters.
             Self::Store(StoreError::Io { .. }) => OUTPUT,
@@ -33,10 +36,12 @@ impl TrainError {
             Self::Data(e) => data(e),
             Self::Eval(EvalError::Method { .. }) => INTERNAL,
             Self::Eval(_) => INPUT,
-            Self::Diverged { .. }
+            Self::Perceptual(PerceptualError::Torch(TorchError::Memory { .. }))
+            | Self::Diverged { .. }
             | Self::Memory { .. }
             | Self::Torch(TorchError::Memory { .. })
             | Self::Cpu(CpuError::Memory { .. }) => BROKEN_OFF,
+            Self::Perceptual(_) => INPUT,
             Self::Parallel(e) => parallel(e),
             Self::Torch(_) | Self::Cpu(_) | Self::Graph(_) | Self::Internal(_) => INTERNAL,
         }
@@ -69,31 +74,33 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, ModelConfig};
 
     #[test]
     fn faults_of_users_are_no_internal_errors() {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("weights.safetensors");
-        let graph = crate::network::find(
-            &Config::parse(
-                "[model]\nnetwork = 'ifrnet-s'\n[data]\nkind = 'clips'\npath = 'x'\ncrop = 64\nbatch = 2\n[output]\ndir = 'o'\n\
-                 [train]\nsteps = 5\n",
-                "c.toml",
-                Path::new("/"),
-                &[],
-            )
-            .unwrap()
-            .model,
+        let mut model = Config::parse(
+            "[model]\nnetwork = 'ifr-plus'\n[data]\nkind = 'clips'\npath = 'x'\ncrop = 64\nbatch = 2\n[output]\ndir = 'o'\n\
+             [train]\nsteps = 5\n",
+            "c.toml",
+            Path::new("/"),
+            &[],
         )
         .unwrap()
-        .training_graph()
-        .unwrap();
-        // model.init that is not there, and one that is no weights' file.
-        let init = || crate::network::begin(&graph, Some(&missing), 1, 1.0).unwrap_err().exit_code();
-        assert_eq!(init(), INPUT);
+        .model;
+        let graph = crate::network::find(&model).unwrap().training_graph().unwrap();
+        // Weights, an encoder and what features are made by that are not there, and that are no weights' file.
+        let encoder = ModelConfig { encoder: Some(missing.clone()), ..model.clone() };
+        model.init = Some(missing.clone());
+        let codes = || {
+            let begin = |model| crate::network::begin(&graph, model, 1).unwrap_err().exit_code();
+            let features = crate::Perceptual::open(&missing, tch::Device::Cpu).unwrap_err();
+            [begin(&model), begin(&encoder), TrainError::from(features).exit_code()]
+        };
+        assert_eq!(codes(), [INPUT; 3]);
         std::fs::write(&missing, "nothing of the kind").unwrap();
-        assert_eq!(init(), INPUT);
+        assert_eq!(codes(), [INPUT; 3]);
         let layout =
             EvalError::Layout { path: PathBuf::new(), found: "nothing".into(), expected: "a set".into() };
         assert_eq!(TrainError::from(layout).exit_code(), INPUT);

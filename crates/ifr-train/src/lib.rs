@@ -3,6 +3,7 @@
 mod budget;
 mod checkpoint;
 pub mod config;
+mod encoder;
 mod error;
 mod event;
 mod exit;
@@ -22,6 +23,8 @@ pub use checkpoint::{Best, Checkpoint, State, newest};
 pub use error::TrainError;
 pub use event::{Event, Ready, SetScores, StepReport, Validation};
 pub use guard::{Guard, Verdict};
-pub use loss::{IfrNetLoss, LossWeights, Losses};
+pub use loss::{
+    IfrNetLoss, IfrPlusLoss, LossWeights, Losses, Perceptual, PerceptualError, PlusLosses, PlusWeights,
+};
 pub use optim::{AdamW, Average, Schedule};
 pub use trainer::{End, TrainOptions, Trained, Watch, set_threads, throughput, train};

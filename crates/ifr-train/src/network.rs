@@ -1,12 +1,10 @@
 //! Which network is trained, and the weights it begins with.
 
-use std::path::Path;
-
-use ifr_net::{Graph, Network, ParamInfo, ParameterError, ParameterStore, Parameters};
+use ifr_net::{Graph, IfrPlus, Network, ParamInfo, ParameterError, ParameterStore, Parameters};
 use ifr_torch::initial_parameters;
 
-use crate::TrainError;
 use crate::config::{ModelConfig, Prior};
+use crate::{TrainError, encoder};
 
 /// What joins the name of a network with the name of its prior.
 const WITH: char = '+';
@@ -17,14 +15,14 @@ const FLOWS: usize = 4;
 /// Channel of decoder 1's output with the gate's logit.
 const GATE: usize = 8;
 
-/// The networks whose loss is known here.
-fn trainable() -> impl Iterator<Item = Network> {
-    Network::all().filter(|network| matches!(network, Network::IfrNet(_)))
+/// Whether it is IFR+, which has a loss of its own.
+pub(crate) fn is_plus(model: &ModelConfig) -> bool {
+    model.network == IfrPlus::PUBLISHED.name
 }
 
 /// The names that `model.network` may have.
 pub(crate) fn names() -> Vec<&'static str> {
-    trainable().map(|n| n.name()).filter(|name| !name.contains(WITH)).collect()
+    Network::all().map(|n| n.name()).filter(|name| !name.contains(WITH)).collect()
 }
 
 /// The network that a configuration asks for.
@@ -33,31 +31,30 @@ pub(crate) fn find(model: &ModelConfig) -> Result<Network, TrainError> {
         Prior::None => model.network.clone(),
         Prior::Flow => format!("{}{WITH}flow", model.network),
     };
-    let known = || trainable().map(|n| n.name()).collect::<Vec<_>>().join(", ");
-    trainable()
+    let known = || Network::all().map(|n| n.name()).collect::<Vec<_>>().join(", ");
+    Network::all()
         .find(|network| network.name() == name)
         .ok_or_else(|| TrainError::Internal(format!("there is no network {name}: {} are known", known())))
 }
 
-/// The weights that training begins with: those of `file`, or random ones by `seed`.
-pub(crate) fn begin(
-    graph: &Graph,
-    file: Option<&Path>,
-    seed: u64,
-    gate: f64,
-) -> Result<Parameters, TrainError> {
-    match file {
-        Some(path) => {
-            Ok(Parameters::read(graph, &ParameterStore::open(path).map_err(ParameterError::from)?)?)
-        }
-        None => Ok(random(graph, seed, gate)),
+/// The weights that training begins with: those of `model.init`, or random ones by `seed`; the encoder's are those of
+/// `model.encoder`, where that is set.
+pub(crate) fn begin(graph: &Graph, model: &ModelConfig, seed: u64) -> Result<Parameters, TrainError> {
+    let mut parameters = match &model.init {
+        Some(path) => Parameters::read(graph, &ParameterStore::open(path).map_err(ParameterError::from)?)?,
+        None => random(graph, seed, model.gate),
+    };
+    if let Some(path) = &model.encoder {
+        encoder::read(graph, path, &mut parameters)?;
     }
+    Ok(parameters)
 }
 
 /// Random weights. A network with a prior begins near it: what its decoders add to the flows, its mask and its residual are near
 /// zero, and the gate gives the classical frame the share σ(`gate`).
 fn random(graph: &Graph, seed: u64, gate: f64) -> Parameters {
     let mut parameters = initial_parameters(graph, seed);
+    encoder::spread(graph, &mut parameters);
     if graph.inputs().iter().any(|&id| graph.tensor(id).name.starts_with("prior.")) {
         for (id, info) in graph.param_ids().zip(graph.params()) {
             let layer = info.name.rsplit_once('.').map_or("", |(layer, _)| layer);

@@ -6,6 +6,7 @@ use ifr_flow::Quality;
 use crate::TrainError;
 use crate::config::{AugmentationConfig, Config, DataKind, FlowQuality, Labels, Prior};
 use crate::feed::Samples;
+use crate::network::is_plus;
 use crate::parallel::World;
 
 /// Where batches come from.
@@ -36,6 +37,7 @@ pub(crate) fn open(config: &Config, first: u64, world: &World, workers: usize) -
     };
     let options = SetOptions {
         reach: data.reach,
+        midpoints: is_plus(&config.model),
         memory: data.memory << 20,
         cache: data.cache.clone(),
         label_tree: data.label_tree.clone(),

@@ -26,23 +26,44 @@ fn frames(folder: &Path) {
 fn a_folder_of_frames_becomes_weights() {
     let dir = tempfile::tempdir().unwrap();
     frames(&dir.path().join("data/texture"));
-    for (prior, name) in [("none", "ifrnet-s"), ("flow", "ifrnet-s+flow")] {
+    for (network, prior, name, labelled) in [
+        ("ifrnet-s", "none", "ifrnet-s", "distillation"),
+        ("ifrnet-s", "flow", "ifrnet-s+flow", "distillation"),
+        ("ifr-plus", "none", "ifr-plus", "flow"),
+    ] {
         let text = format!(
-            "[model]\nnetwork = 'ifrnet-s'\nprior = '{prior}'\n\
+            "[model]\nnetwork = '{network}'\nprior = '{prior}'\n\
              [data]\nkind = 'frames'\npath = 'data'\ncrop = 32\nbatch = 2\nlabels = 'flow'\nworkers = 1\n\
-             [loss]\ndistillation = 0.01\n[train]\nsteps = 2\nthreads = 1\nprecision = 'bf16'\ndevice = 'cpu'\n\
-             [output]\ndir = 'out-{prior}'\n"
+             [loss]\n{labelled} = 0.01\n[train]\nsteps = 2\nthreads = 1\nprecision = 'bf16'\ndevice = 'cpu'\n\
+             [output]\ndir = 'out-{name}'\n"
         );
         let config = Config::parse(&text, "test", dir.path(), &[]).unwrap();
-        let mut parts = Vec::new();
-        let mut watch = |event: &Event<'_>| {
-            if let Event::Step(report) = event {
-                parts.push(report.parts);
+        let (mut parts, mut ratios, mut notices) = (Vec::new(), Vec::new(), String::new());
+        let mut watch = |event: &Event<'_>| match event {
+            Event::Step(report) => {
+                parts.push(report.parts.clone());
+                ratios.push(report.compared[0] / report.compared[1]);
             }
+            Event::Notice(words) => notices.push_str(words),
+            _ => {}
         };
         let trained = train(&config, &TrainOptions::default(), &AtomicBool::new(false), &mut watch).unwrap();
         assert_eq!((trained.end, trained.step), (End::Done, 2));
-        assert!(parts.iter().flatten().all(|part| part.is_finite() && *part > 0.0), "{parts:?}");
+        // For one part of the loss of IFR+ there is no file.
+        let missing = if network == "ifr-plus" { Some(2) } else { None };
+        let fits = |(i, part): (usize, &f64)| part.is_finite() && (*part > 0.0) == (Some(i) != missing);
+        assert!(parts.iter().all(|parts| parts.iter().enumerate().all(fits)), "{parts:?}");
+        assert_eq!(config.loss_parts().len(), parts[0].len());
+        assert_eq!(
+            notices.contains("perceptual part of the loss is left out"),
+            missing.is_some(),
+            "{notices}"
+        );
+        // A network on flow begins near the prior's frames, others far from the mean of the inputs.
+        assert!(
+            ratios.iter().all(|ratio| *ratio > 0.5 && *ratio < if prior == "flow" { 2.0 } else { 100.0 }),
+            "{ratios:?}"
+        );
 
         // What any command takes.
         let store = ParameterStore::open(trained.weights.unwrap()).unwrap();

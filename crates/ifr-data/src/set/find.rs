@@ -13,7 +13,7 @@ use crate::set::files::{self, Files, Unread};
 use crate::set::health::Health;
 use crate::set::index::{Index, Stamp};
 use crate::set::store::Store;
-use crate::set::track::{Step, Track, Tracker};
+use crate::set::track::{Reach, Step, Track, Tracker};
 use crate::set::{Entry, GOPRO, Sequence, Set, SetReport};
 use crate::{DataError, SetKind, SetOptions};
 
@@ -208,7 +208,7 @@ fn arrange(
         let mut frames = frames.filter(|_| fits && whole);
         let (mut usable, mut used) = (false, 0);
         for range in pieces {
-            let places = places(kind, &track, &range, options.reach);
+            let places = places(kind, &track, &range, options.windows());
             if places.is_empty() {
                 continue;
             }
@@ -275,7 +275,7 @@ fn arrange(
 }
 
 /// The places for windows in a range of frames, and how often each is taken.
-fn places(kind: SetKind, track: &Track, range: &Range<usize>, reach: usize) -> Vec<(usize, f64)> {
+fn places(kind: SetKind, track: &Track, range: &Range<usize>, reach: Reach) -> Vec<(usize, f64)> {
     if kind != SetKind::Gopro {
         return track.middles(range, reach);
     }

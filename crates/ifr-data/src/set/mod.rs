@@ -201,7 +201,7 @@ impl Set {
             }
             SetKind::Frames | SetKind::Clips => {
                 let track = sequence.track.as_deref()?;
-                let around = (frame, &sequence.range, self.options.reach);
+                let around = (frame, &sequence.range, self.options.windows());
                 let span = track::choose(track, around, frames, draw)?;
                 Some(Window { first: span.first, targets: vec![frame], second: span.second })
             }

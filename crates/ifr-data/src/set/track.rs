@@ -152,26 +152,50 @@ pub(crate) struct Span {
     pub(crate) life: f64,
 }
 
+/// Which windows there are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Reach {
+    /// The longest, in frames from the first to the last.
+    pub(crate) longest: usize,
+    /// Only those whose target stands in the middle: t = ½.
+    pub(crate) midpoints: bool,
+}
+
+impl From<usize> for Reach {
+    /// Windows of any middle.
+    fn from(longest: usize) -> Self {
+        Self { longest, midpoints: false }
+    }
+}
+
 impl Track {
     /// Number of frames.
     pub(crate) fn frames(&self) -> usize {
         self.steps.len()
     }
 
-    /// The windows around `middle` that lie in `range` and are at most `reach` long.
+    /// The windows around `middle` that lie in `range` and are within `reach`.
     ///
     /// None holds a cut, a repeat, an irregular time or uneven steps. A window of n frames' length is chosen in proportion
     /// to 1/n, shared among the n − 1 places that its middle can have: short windows (small motion, t = ½) come most often,
     /// and every place of the long ones comes up. What changes little counts less, down to a twentieth: slow scenes are seen in
-    /// longer windows, still ones seldom.
-    pub(crate) fn spans(&self, middle: usize, range: &Range<usize>, reach: usize, out: &mut Vec<Span>) {
+    /// longer windows, still ones seldom. Where only midpoints count, a window has one place.
+    pub(crate) fn spans(
+        &self,
+        middle: usize,
+        range: &Range<usize>,
+        reach: impl Into<Reach>,
+        out: &mut Vec<Span>,
+    ) {
         out.clear();
+        let Reach { longest: reach, midpoints } = reach.into();
         let end = range.end.min(self.frames());
         let goes_on = |i: usize| self.steps[i] == Step::On;
         let back = (1..reach).take_while(|m| middle >= range.start + m && goes_on(middle - m + 1)).count();
         let forth = (1..reach).take_while(|n| middle + n < end && goes_on(middle + n)).count();
         for m in 1..=back {
-            for n in 1..=forth.min(reach - m) {
+            let ends = if midpoints { m..=m } else { 1..=forth };
+            for n in ends.take_while(|&n| n <= forth && m + n <= reach) {
                 let (first, second) = (middle - m, middle + n);
                 let steps = &self.change[first + 1..=second];
                 let change: f64 = steps.iter().map(|&c| f64::from(c) / 100.0).sum();
@@ -186,15 +210,16 @@ impl Track {
                 }
                 let above: f64 = steps.iter().map(|&c| (f64::from(c) / 100.0 - NOISE).max(0.0)).sum();
                 let life = (above / LIVELY).clamp(STILL, 1.0);
-                out.push(Span { first, second, weight: life / (length * (length - 1.0)), life });
+                let places = if midpoints { 1.0 } else { length - 1.0 };
+                out.push(Span { first, second, weight: life / (length * places), life });
             }
         }
     }
 
     /// Frames that can stand in the middle of a window within `range`, and how often each is taken, at most 1: that of its
     /// liveliest window.
-    pub(crate) fn middles(&self, range: &Range<usize>, reach: usize) -> Vec<(usize, f64)> {
-        let mut spans = Vec::new();
+    pub(crate) fn middles(&self, range: &Range<usize>, reach: impl Into<Reach>) -> Vec<(usize, f64)> {
+        let (reach, mut spans) = (reach.into(), Vec::new());
         let mut life = |middle: usize| {
             self.spans(middle, range, reach, &mut spans);
             let most = spans.iter().map(|s| s.life).reduce(f64::max)?;
@@ -208,7 +233,7 @@ impl Track {
 /// again within a sixteenth of its size, a shorter one is looked for.
 pub(crate) fn choose(
     track: &Track,
-    (middle, range, reach): (usize, &Range<usize>, usize),
+    (middle, range, reach): (usize, &Range<usize>, Reach),
     frames: &[Arc<Frame>],
     draw: &mut Draw,
 ) -> Option<Span> {
@@ -257,6 +282,18 @@ mod tests {
         assert_eq!(all(&t, 10, 8), [(9, 11)], "an irregular time ends it");
         let middles: Vec<usize> = t.middles(&(0..15), 8).iter().map(|m| m.0).collect();
         assert_eq!(middles, [1, 2, 3, 6, 7, 10, 13]);
+    }
+
+    #[test]
+    fn midpoints_stand_in_the_middle_of_even_windows() {
+        let t = track("c...............", 1000);
+        let mut spans = Vec::new();
+        t.spans(6, &(0..16), Reach { longest: 7, midpoints: true }, &mut spans);
+        let ends: Vec<(usize, usize)> = spans.iter().map(|s| (s.first, s.second)).collect();
+        assert_eq!(ends, [(5, 7), (4, 8), (3, 9)]);
+        assert_eq!(spans[0].weight, 3.0 * spans[2].weight, "the shorter, the more often");
+        t.spans(1, &(0..16), Reach { longest: 7, midpoints: true }, &mut spans);
+        assert_eq!(spans.len(), 1, "the start is near");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use super::{Config, DataKind, Labels};
+use super::{Config, DataKind, Labels, Prior};
+use crate::network::is_plus;
 
 /// What the network's sizes must be multiples of, at full scale.
 const MULTIPLE: usize = 16;
@@ -36,23 +37,43 @@ impl Config {
         self.check_model()?;
         self.check_data()?;
         self.check_train()?;
-        for (key, value) in [
-            ("loss.census", self.loss.census),
-            ("loss.geometry", self.loss.geometry),
-            ("loss.distillation", self.loss.distillation),
-        ] {
-            within(key, value, 0.0, 1000.0)?;
+        self.check_loss()?;
+        self.check_validation()?;
+        within("output.keep", self.output.keep, 1, 1000)
+    }
+
+    fn check_loss(&self) -> Result<(), Fault> {
+        let (loss, plus) = (&self.loss, is_plus(&self.model));
+        let (own, other): (&[_], &[_]) = match plus {
+            true => (&loss.of_plus(), &loss.of_ifrnet()),
+            false => (&loss.of_ifrnet(), &loss.of_plus()),
+        };
+        for &(key, value) in other {
+            if let Some(value) = value {
+                let keys: Vec<&str> = own.iter().map(|(key, _)| *key).collect();
+                fault(
+                    key,
+                    value,
+                    &format!("one of {}: {} has no such part", keys.join(", "), self.model.network),
+                )?;
+            }
         }
-        if self.loss.distillation > 0.0 && self.data.labels == Labels::None {
+        for &(key, value) in own {
+            within(key, value.unwrap_or(0.0), 0.0, 1000.0)?;
+        }
+        if let Some(path) = loss.perceptual_weights.as_ref().filter(|_| !plus) {
+            fault("loss.perceptual_weights", path.display(), "it with model.network = \"ifr-plus\" alone")?;
+        }
+        let (key, weight) = loss.labelled(plus);
+        if weight > 0.0 && self.data.labels == Labels::None {
             fault(
-                "loss.distillation",
-                self.loss.distillation,
+                key,
+                weight,
                 "0 where data.labels = \"none\"; set data.labels to \"flow\" (computed), \"cached\" (computed \
                  once, vimeo) or \"files\" (.flo files, vimeo)",
             )?;
         }
-        self.check_validation()?;
-        within("output.keep", self.output.keep, 1, 1000)
+        Ok(())
     }
 
     fn check_validation(&self) -> Result<(), Fault> {
@@ -91,7 +112,31 @@ impl Config {
                 &format!("one of {}", known.join(", ")),
             )?;
         }
-        within("model.gate", self.model.gate, -20.0, 20.0)
+        within("model.gate", self.model.gate, -20.0, 20.0)?;
+        if !is_plus(&self.model) {
+            if let Some(path) = &self.model.encoder {
+                fault("model.encoder", path.display(), "it with model.network = \"ifr-plus\" alone")?;
+            }
+            return Ok(());
+        }
+        if self.model.prior != Prior::None {
+            fault("model.prior", "\"flow\"", "\"none\": ifr-plus takes no prior")?;
+        }
+        if self.data.kind == DataKind::Gopro {
+            const ALLOWED: &str =
+                "\"vimeo\", \"clips\" or \"frames\": ifr-plus learns the middle between two frames alone";
+            fault("data.kind", "\"gopro\"", ALLOWED)?;
+        }
+        for (i, set) in self.validation.sets.iter().enumerate() {
+            if set.drop != 2 {
+                fault(
+                    &format!("validation.sets[{i}].drop"),
+                    set.drop,
+                    "2: ifr-plus makes the middle between two frames alone",
+                )?;
+            }
+        }
+        Ok(())
     }
 
     fn check_data(&self) -> Result<(), Fault> {

@@ -5,9 +5,18 @@ use toml::{Table, Value};
 
 use super::Config;
 use crate::TrainError;
+use crate::network::is_plus;
 
 /// The keys that hold paths.
-const PATHS: [&str; 5] = ["model.init", "data.path", "data.label_tree", "data.cache", "output.dir"];
+const PATHS: [&str; 7] = [
+    "model.init",
+    "model.encoder",
+    "data.path",
+    "data.label_tree",
+    "data.cache",
+    "loss.perceptual_weights",
+    "output.dir",
+];
 
 /// The key that holds tables with a path each.
 const SETS: &str = "validation.sets";
@@ -105,6 +114,7 @@ impl Config {
             }
         })?;
         config.rebase(folder);
+        config.loss.settle(is_plus(&config.model));
         config.check().map_err(|(key, value, problem)| TrainError::Config {
             origin: origin.to_owned(),
             key,
@@ -151,6 +161,8 @@ impl Config {
     fn essence(&self) -> Self {
         let mut essence = self.clone();
         essence.model.init = None;
+        essence.model.encoder = None;
+        essence.loss.perceptual_weights = None;
         essence.data.path = PathBuf::new();
         essence.data.workers = None;
         essence.data.cache = None;
@@ -173,7 +185,13 @@ impl Config {
     fn rebase(&mut self, folder: &Path) {
         let sets = self.validation.sets.iter_mut().map(|set| &mut set.path);
         let fixed = [&mut self.data.path, &mut self.output.dir];
-        let optional = [&mut self.model.init, &mut self.data.label_tree, &mut self.data.cache];
+        let optional = [
+            &mut self.model.init,
+            &mut self.model.encoder,
+            &mut self.data.label_tree,
+            &mut self.data.cache,
+            &mut self.loss.perceptual_weights,
+        ];
         for path in sets.chain(fixed).chain(optional.into_iter().flatten()) {
             if path.is_relative() {
                 let whole = folder.join(&path);
@@ -257,6 +275,8 @@ mod tests {
     const LEAST: &str = "[model]\nnetwork = 'ifrnet-s'\n[data]\nkind = 'clips'\npath = 'clips'\ncrop = 64\nbatch = 2\n\
                          [output]\ndir = 'out'\n[train]\nsteps = 5\n";
 
+    const PLUS: &str = "model.network=ifr-plus";
+
     fn parse(text: &str, overrides: &[&str]) -> Result<Config, TrainError> {
         let overrides: Vec<Override> = overrides.iter().map(|o| o.parse().unwrap()).collect();
         Config::parse(text, "c.toml", Path::new("/base"), &overrides)
@@ -311,7 +331,7 @@ mod tests {
 
     #[test]
     fn errors_name_the_key_the_value_and_what_is_allowed() {
-        let cases: [(&[&str], &[&str]); 17] = [
+        let cases: [(&[&str], &[&str]); 25] = [
             (&["data.kind=film"], &["c.toml: data.kind = \"film\"", "clips"]),
             (&["data.crop=100"], &["data.crop = 100x100", "multiples of 16"]),
             (&["data.crop=big"], &["data.crop = \"big\"", "one number for squares, or [width, height]"]),
@@ -320,7 +340,10 @@ mod tests {
             (&["train.stepz=3"], &["train.stepz = 3", "unknown field", "steps"]),
             (&["train.ema=1.0"], &["train.ema = 1", "from 0 to 0.999999"]),
             (&["train.final_learning_rate=1"], &["train.final_learning_rate = 1", "from 0 to 0.0001"]),
-            (&["model.network=rife"], &["model.network = \"rife\"", "ifrnet-s, ifrnet-b, ifrnet-l"]),
+            (
+                &["model.network=rife"],
+                &["model.network = \"rife\"", "ifrnet-s, ifrnet-b, ifrnet-l, ifr-plus"],
+            ),
             (&["loss.distillation=0.01"], &["loss.distillation = 0.01", "data.labels"]),
             (&["data.labels=files"], &["data.labels = \"files\"", "only vimeo"]),
             (
@@ -332,6 +355,17 @@ mod tests {
             (&["validation.every=9"], &["validation.sets = nothing", "validation.every is set"]),
             (&["validation.sets=[{path='x'}]"], &["validation.every = 0", "steps between validations"]),
             (&["validation.sets=[{path=3}]"], &["validation.sets[0].path = 3"]),
+            (&["loss.hard=0.1"], &["loss.hard = 0.1", "one of loss.census", "ifrnet-s has no such part"]),
+            (&["loss.perceptual_weights=f"], &["loss.perceptual_weights = ", "ifr-plus"]),
+            (&["model.encoder=f"], &["model.encoder = ", "ifr-plus"]),
+            (&[PLUS, "loss.census=1"], &["loss.census = 1", "one of loss.hard", "ifr-plus has no such part"]),
+            (&[PLUS, "loss.flow=0.00178"], &["loss.flow = 0.00178", "data.labels"]),
+            (&[PLUS, "model.prior=flow"], &["model.prior = \"flow\"", "takes no prior"]),
+            (&[PLUS, "data.kind=gopro"], &["data.kind = \"gopro\"", "the middle"]),
+            (
+                &[PLUS, "validation.sets=[{path='x', drop=4}]", "validation.every=9"],
+                &["validation.sets[0].drop = 4", "the middle"],
+            ),
         ];
         for (overrides, parts) in cases {
             let words = fault(overrides);
@@ -357,6 +391,36 @@ mod tests {
         let again = Config::parse(&config.to_toml().unwrap(), "again", Path::new(""), &[]).unwrap();
         assert_eq!(again, config);
         assert_eq!(config.differences(&again).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_network_has_the_defaults_of_its_own_loss() {
+        let loss = |overrides: &[&str]| parse(LEAST, overrides).unwrap().loss;
+        let ifrnet = loss(&["loss.census=0.5"]);
+        assert_eq!((ifrnet.census, ifrnet.geometry, ifrnet.distillation), (Some(0.5), Some(0.01), Some(0.0)));
+        assert_eq!((ifrnet.hard, ifrnet.flow), (None, None));
+        let plus = loss(&[PLUS, "loss.frequency=0"]);
+        assert_eq!((plus.hard, plus.frequency, plus.perceptual), (Some(0.1), Some(0.0), Some(0.1)));
+        assert_eq!((plus.flow, plus.census), (Some(0.0), None));
+    }
+
+    #[test]
+    fn without_its_file_the_perceptual_part_is_left_out_and_that_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let there = dir.path().join("vgg.safetensors");
+        let key = format!("loss.perceptual_weights='{}'", there.display());
+        let (missing, words) = parse(LEAST, &[PLUS, &key]).unwrap().with_files_there();
+        assert_eq!(missing.loss.perceptual, Some(0.0));
+        assert!(words.unwrap().contains("there is no"));
+        let (unset, words) = parse(LEAST, &[PLUS]).unwrap().with_files_there();
+        assert!(unset.loss.perceptual == Some(0.0) && words.unwrap().contains("is not set"));
+        std::fs::write(&there, "").unwrap();
+        let whole = parse(LEAST, &[PLUS, &key]).unwrap();
+        assert_eq!(whole.with_files_there(), (whole.clone(), None));
+        // A training with it is another one than without, wherever it lies.
+        let differences = whole.differences(&missing).unwrap();
+        assert_eq!(differences, ["loss.perceptual: 0.0 before, 0.1 now"]);
+        assert_eq!(parse(LEAST, &[]).unwrap().with_files_there().1, None);
     }
 
     #[test]
@@ -386,6 +450,6 @@ mod tests {
                 count += 1;
             }
         }
-        assert_eq!(count, 8);
+        assert_eq!(count, 10);
     }
 }

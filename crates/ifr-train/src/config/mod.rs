@@ -2,6 +2,7 @@
 
 mod check;
 mod file;
+mod loss;
 mod notices;
 mod sections;
 

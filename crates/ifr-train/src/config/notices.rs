@@ -1,16 +1,13 @@
-use super::{Config, Labels};
+use super::Config;
+use crate::network::is_plus;
 
 impl Config {
-    /// The labels that a training needs: none where the loss does not read them.
-    pub(crate) fn labels(&self) -> Labels {
-        if self.loss.distillation > 0.0 { self.data.labels } else { Labels::None }
-    }
-
     /// What is allowed in a training of so many steps, but hardly meant.
     pub(crate) fn notices(&self, steps: u64) -> Vec<String> {
         let mut notices = Vec::new();
         if self.data.labels != self.labels() {
-            notices.push("data.labels is not used: loss.distillation is 0".to_owned());
+            let (key, _) = self.loss.labelled(is_plus(&self.model));
+            notices.push(format!("data.labels is not used: {key} is 0"));
         }
         if self.train.warmup >= steps {
             notices.push(format!(
@@ -27,7 +24,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::Override;
+    use crate::config::{Labels, Override};
 
     fn config(overrides: &[&str]) -> Config {
         let text = "[model]\nnetwork = 'ifrnet-s'\n[data]\nkind = 'clips'\npath = 'clips'\ncrop = 64\nbatch = 2\n\

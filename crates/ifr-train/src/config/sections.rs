@@ -27,7 +27,7 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// `ifrnet-s`, `ifrnet-b` or `ifrnet-l`.
+    /// `ifrnet-s`, `ifrnet-b`, `ifrnet-l` or `ifr-plus`.
     pub network: String,
     /// Whether classical flow is an input of the network.
     #[serde(default)]
@@ -39,6 +39,9 @@ pub struct ModelConfig {
     /// Weights to begin with (a safetensors file); random ones where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
+    /// Of `ifr-plus`: a ConvNeXt-V2-femto (a safetensors file) that its encoder begins as, whatever the rest begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<PathBuf>,
 }
 
 /// What a network gets beside the two frames and t.
@@ -64,7 +67,8 @@ pub struct DataConfig {
     pub crop: Crop,
     /// Windows in a batch, on each device.
     pub batch: usize,
-    /// Of `clips` and `frames`: the farthest that the two input frames lie apart, in frames.
+    /// Of `clips` and `frames`: the farthest that the two input frames lie apart, in frames. `ifr-plus` learns the middle between
+    /// them alone, so that they lie 2, 4, … frames apart.
     #[serde(default = "eight")]
     pub reach: usize,
     /// Where the flows for the distillation come from.
@@ -194,23 +198,35 @@ pub enum Labels {
     Cached,
 }
 
-/// `[loss]`: weights; 0 leaves a part out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// `[loss]`: weights; 0 leaves a part out. Each network has its own parts; those that are left out here get the network's default
+/// when a configuration is read.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LossConfig {
-    /// Of the census within the reconstruction.
-    pub census: f64,
-    /// Of the geometry of features.
-    pub geometry: f64,
-    /// Of the distillation of label flows; needs `data.labels`.
-    pub distillation: f64,
-}
-
-impl Default for LossConfig {
-    /// As published, but without distillation.
-    fn default() -> Self {
-        Self { census: 1.0, geometry: 0.01, distillation: 0.0 }
-    }
+    /// IFRNet: of the census within the reconstruction; 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub census: Option<f64>,
+    /// IFRNet: of the geometry of features; 0.01.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub geometry: Option<f64>,
+    /// IFRNet: of the distillation of label flows; needs `data.labels`; 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distillation: Option<f64>,
+    /// IFR+: of the hardest pixels, beside all; 0.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hard: Option<f64>,
+    /// IFR+: of the Fourier transforms; 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frequency: Option<f64>,
+    /// IFR+: of the features of VGG-16; needs `perceptual_weights`; 0.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub perceptual: Option<f64>,
+    /// IFR+: VGG-16 and LPIPS's weights of its features, a safetensors file. Where there is none, the part is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub perceptual_weights: Option<PathBuf>,
+    /// IFR+: of the label flows; needs `data.labels`; 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Option<f64>,
 }
 
 /// `[train]`

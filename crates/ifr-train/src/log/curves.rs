@@ -1,4 +1,4 @@
-//! `curves.svg`: the loss, and how far the validation sets' PSNR is above classical flow's.
+//! `curves.svg`: the loss, the frames beside simple ones, and how far the validation sets' PSNR is above classical flow's.
 
 use std::fmt::Write;
 use std::fs::{self, File};
@@ -29,15 +29,18 @@ struct Curve {
     noisy: bool,
 }
 
-/// Draws what `log.csv` (columns `step` and `loss`) and `validation.csv` (`step`, `set`, `psnr`, `flow`) hold.
+/// Draws what `log.csv` (columns `step`, `loss` and `relative`) and `validation.csv` (`step`, `set`, `psnr`, `flow`) hold.
 pub(crate) fn write(log: &Path, validation: &Path, to: &Path) -> Result<(), TrainError> {
-    let mut points = Vec::new();
-    rows(log, ["step", "loss"], |values| {
-        if let [Some(step), Some(loss)] = values.map(number) {
-            points.push((step, loss));
-        }
-    })?;
-    let loss = Curve { name: "loss".to_owned(), points: thin(&points), noisy: true };
+    let noisy = |column: &str| -> Result<Curve, TrainError> {
+        let mut points = Vec::new();
+        rows(log, ["step", column], |values| {
+            if let [Some(step), Some(value)] = values.map(number) {
+                points.push((step, value));
+            }
+        })?;
+        Ok(Curve { name: column.to_owned(), points: thin(&points), noisy: true })
+    };
+    let (loss, relative) = (noisy("loss")?, noisy("relative")?);
     let mut sets: Vec<Curve> = Vec::new();
     rows(validation, ["set", "step", "psnr", "flow"], |[set, rest @ ..]| {
         let [Some(step), Some(psnr), Some(flow)] = rest.map(number) else { return };
@@ -50,10 +53,12 @@ pub(crate) fn write(log: &Path, validation: &Path, to: &Path) -> Result<(), Trai
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{0}\" viewBox=\"0 0 {WIDTH} {0}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
-        2.0 * HEIGHT
+        3.0 * HEIGHT
     );
     panel(&mut svg, 0.0, "loss", &[loss], None);
-    panel(&mut svg, HEIGHT, "PSNR above classical flow's, in dB", &sets, Some(0.0));
+    let title = "the frames' distance from the true ones, beside the prior's or the mean frames'";
+    panel(&mut svg, HEIGHT, title, &[relative], Some(1.0));
+    panel(&mut svg, 2.0 * HEIGHT, "PSNR above classical flow's, in dB", &sets, Some(0.0));
     svg.push_str("</svg>\n");
     let draft = to.with_extension("partial");
     fs::write(&draft, svg).map_err(|e| TrainError::io("write", &draft, e))?;
@@ -256,16 +261,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let [log, validation, svg] = ["log.csv", "validation.csv", "curves.svg"].map(|f| dir.path().join(f));
         write(&log, &validation, &svg).unwrap();
-        assert_eq!(fs::read_to_string(&svg).unwrap().matches("nothing yet").count(), 2);
+        assert_eq!(fs::read_to_string(&svg).unwrap().matches("nothing yet").count(), 3);
         // A value that is none, other columns, and a line cut short.
-        fs::write(&log, "step,rate,loss,norm\n10,1,0.5,2\n20,1,NaN,2\n30,1,0.25,2\n40,1").unwrap();
+        fs::write(&log, "step,rate,loss,relative\n10,1,0.5,2\n20,1,NaN,0.9\n30,1,0.25,0.8\n40,1").unwrap();
         fs::write(&validation, "step,set,psnr,flow\n10,a&b,26.5,26.0\n10,clip,30,\n20,a&b,26.75,26.0\n")
             .unwrap();
         write(&log, &validation, &svg).unwrap();
         let text = fs::read_to_string(&svg).unwrap();
-        // The loss, its mean, and the one set that flow was measured on.
-        assert_eq!(text.matches("<polyline").count(), 3);
-        assert_eq!(text.matches("stroke-dasharray").count(), 1);
+        // The loss and the ratio with their means, and the one set that flow was measured on.
+        assert_eq!(text.matches("<polyline").count(), 5);
+        assert_eq!(text.matches("stroke-dasharray").count(), 2);
         assert!(
             text.contains("a&amp;b 0.75") && !text.contains("clip") && text.contains("loss 0.25"),
             "{text}"

@@ -3,9 +3,14 @@ use tch::{Kind, TchError, Tensor};
 /// Keeps the root's slope finite at no difference.
 const EPSILON_SQUARED: f64 = 1e-6;
 
-/// The mean of √(difference² + 10⁻⁶): nearly the absolute difference.
-pub(super) fn charbonnier(found: &Tensor, expected: &Tensor) -> Result<Tensor, TchError> {
-    found.f_sub(expected)?.f_square()?.f_add_scalar(EPSILON_SQUARED)?.f_sqrt()?.f_mean(None::<Kind>)
+/// √(difference² + 10⁻⁶), value by value: nearly the absolute difference.
+pub(super) fn charbonnier_map(found: &Tensor, expected: &Tensor) -> Result<Tensor, TchError> {
+    found.f_sub(expected)?.f_square()?.f_add_scalar(EPSILON_SQUARED)?.f_sqrt()
+}
+
+/// The mean of that.
+pub(crate) fn charbonnier(found: &Tensor, expected: &Tensor) -> Result<Tensor, TchError> {
+    charbonnier_map(found, expected)?.f_mean(None::<Kind>)
 }
 
 #[cfg(test)]

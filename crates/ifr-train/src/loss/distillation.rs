@@ -25,14 +25,18 @@ pub(super) fn distance(
 ) -> Result<Tensor, TchError> {
     let (_, _, height, width) = labels.size4()?;
     let flows = flows.f_upsample_bilinear2d([height, width], false, None, None)?.f_mul_scalar(factor)?;
+    // Each flow has a mean of its own.
+    robust(&flows, labels, trust)?.f_mul_scalar(2.0)
+}
+
+/// The mean of (d² + ε²)^(w/2) over both flows, x and y, and pixels, of flows and labels of one size.
+pub(super) fn robust(flows: &Tensor, labels: &Tensor, trust: &Tensor) -> Result<Tensor, TchError> {
     let difference = pairs(&flows.f_sub(labels)?)?;
     // ε² = 10^(2/3 − 20w/3).
     let ln10 = std::f64::consts::LN_10;
     let floor = trust.f_mul_scalar(-20.0 / 3.0 * ln10)?.f_add_scalar(2.0 / 3.0 * ln10)?.f_exp()?;
     let power = trust.f_mul_scalar(0.5)?;
-    let both = difference.f_square()?.f_add(&floor)?.f_pow(&power)?.f_mean(None::<Kind>)?;
-    // Each flow has a mean of its own.
-    both.f_mul_scalar(2.0)
+    difference.f_square()?.f_add(&floor)?.f_pow(&power)?.f_mean(None::<Kind>)
 }
 
 /// Batch × 4 × height × width as batch × 2 flows × (x, y) × height × width.

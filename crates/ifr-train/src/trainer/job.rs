@@ -123,7 +123,8 @@ impl Job {
             step: self.learner.step_count(),
             steps: self.state.steps,
             loss: outcome.loss(),
-            parts: outcome.parts,
+            parts: outcome.parts.clone(),
+            compared: outcome.compared,
             rate: outcome.rate,
             norm: outcome.norm,
             skipped: match outcome.verdict {
@@ -141,13 +142,13 @@ impl Job {
             record.step(&report)?;
         }
         if outcome.verdict == Verdict::Stop {
-            return Err(self.diverged(&fed, outcome)?);
+            return Err(self.diverged(&fed, &outcome)?);
         }
         Ok(())
     }
 
     /// The error for a training that broke off. The batches to blame are written, each by its process.
-    fn diverged(&mut self, fed: &Fed, outcome: Outcome) -> Result<TrainError, TrainError> {
+    fn diverged(&mut self, fed: &Fed, outcome: &Outcome) -> Result<TrainError, TrainError> {
         let step = self.learner.step_count();
         let several = self.learner.processes() > 1;
         // All processes get here at the same step. Without one that is to blame (each sum is finite, but not their mean), any will do.

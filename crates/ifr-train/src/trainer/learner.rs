@@ -1,4 +1,6 @@
-use ifr_net::{Graph, Parameters};
+use std::collections::BTreeSet;
+
+use ifr_net::{Activation, Graph, Parameters};
 use ifr_torch::{FlatParameters, Precision, TorchError, download_values, run};
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -17,6 +19,8 @@ pub(crate) struct Learner {
     adam: AdamW,
     average: Average,
     objective: Objective,
+    /// Where the slopes are that may not be negative.
+    slopes: Option<Tensor>,
     averager: Averager,
     schedule: Schedule,
     guard: Guard,
@@ -27,9 +31,11 @@ pub(crate) struct Learner {
 }
 
 /// What a step was.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Outcome {
-    pub(crate) parts: [f64; 3],
+    pub(crate) parts: Vec<f64>,
+    /// See [`Objective::compared`].
+    pub(crate) compared: [f64; 2],
     pub(crate) rate: f64,
     pub(crate) norm: f64,
     pub(crate) verdict: Verdict,
@@ -59,7 +65,8 @@ impl Learner {
         Ok(Self {
             adam: AdamW::new(flat.tensor(), train.weight_decay).map_err(named)?,
             average: Average::new(flat.tensor(), train.ema).map_err(named)?,
-            objective: Objective::new(graph, &config.loss)?,
+            objective: Objective::new(graph, config, device)?,
+            slopes: slopes(graph, &flat, device).map_err(named)?,
             averager: Averager::alone(),
             schedule: Schedule {
                 steps,
@@ -164,10 +171,11 @@ impl Learner {
         let graph = self.flat.graph();
         let outputs = run(graph, &self.flat.views()?, &fed.inputs, self.objective.wanted(), self.precision)?;
         let parts = self.objective.parts(&outputs, fed)?;
+        let compared = self.objective.compared(&outputs, fed)?;
         drop(outputs);
         let named = |what: &'static str| move |e: TchError| TorchError::new(what, device, &e);
         let mut gradient = gradient(&parts, self.flat.tensor()).map_err(named("the gradient"))?;
-        let mut parts = parts.f_detach().map_err(named("the loss"))?;
+        let parts = parts.f_detach().map_err(named("the loss"))?;
         // Whose batch is to blame can only be told before; one process knows without.
         let own = match self.averager.size() {
             1 => None,
@@ -175,6 +183,7 @@ impl Learner {
         };
         // From here on all processes have the same numbers, and come to the same verdict.
         self.averager.average(&mut gradient)?;
+        let mut parts = Tensor::f_cat(&[parts, compared], 0).map_err(named("the loss"))?;
         self.averager.average(&mut parts)?;
 
         // The only time that the host waits for the device: a few numbers.
@@ -188,10 +197,13 @@ impl Learner {
         // Before the host waits for the device, which may be waiting for a process that is gone.
         self.averager.settle()?;
         let numbers = download_values(&numbers)?;
-        let [parts @ .., norm] = [0, 1, 2, 3].map(|i| numbers.get(i).map_or(f64::NAN, |&v| f64::from(v)));
+        let number = |i: usize| numbers.get(i).map_or(f64::NAN, |&v| f64::from(v));
+        let count = self.objective.count();
+        let (parts, compared) = ((0..count).map(number).collect(), [number(count), number(count + 1)]);
+        let norm = number(count + 2);
         let rate = self.schedule.rate(self.step);
-        let own = numbers.get(4).is_none_or(|value| value.is_finite());
-        let mut outcome = Outcome { parts, rate, norm, verdict: Verdict::Take, own };
+        let own = numbers.get(count + 3).is_none_or(|value| value.is_finite());
+        let mut outcome = Outcome { parts, compared, rate, norm, verdict: Verdict::Take, own };
         outcome.verdict = self.guard.judge(outcome.loss(), norm, self.spike);
         self.step += 1;
         if outcome.verdict == Verdict::Take {
@@ -205,8 +217,32 @@ impl Learner {
             let _ = gradient.shallow_clone().f_mul_scalar_(self.clip / norm)?;
         }
         self.adam.step(self.flat.tensor(), gradient, rate)?;
+        if let Some(slopes) = &self.slopes {
+            let leaf = self.flat.tensor_mut();
+            tch::no_grad(|| {
+                let clamped = leaf.f_index_select(0, slopes)?.f_clamp_min(0.0)?;
+                leaf.f_index_copy_(0, slopes, &clamped).map(|_| ())
+            })?;
+        }
         self.average.update(self.flat.tensor(), self.adam.updates())
     }
+}
+
+/// The places of the slopes that count as 0 where they are negative. They are kept from being so, as the reference does: what lies
+/// below 0 has no gradient, but the optimiser's memory would move it on.
+fn slopes(graph: &Graph, flat: &FlatParameters, device: Device) -> Result<Option<Tensor>, TchError> {
+    let mut places = BTreeSet::new();
+    for node in graph.nodes() {
+        if let Activation::PreluNonNegative(id) = node.op.activation() {
+            let range = &flat.ranges()[id.index()];
+            places.extend(range.clone().map(|place| place as i64));
+        }
+    }
+    if places.is_empty() {
+        return Ok(None);
+    }
+    let places: Vec<i64> = places.into_iter().collect();
+    Tensor::f_from_slice(&places)?.f_to_device(device).map(Some)
 }
 
 /// One number that is finite if the loss and the gradient are.

@@ -47,6 +47,10 @@ pub(super) fn job(
     stop: &AtomicBool,
     watch: &mut Watch<'_>,
 ) -> Result<Option<Job>, TrainError> {
+    let (config, words) = &config.with_files_there();
+    if let Some(words) = words {
+        watch(&Event::Notice(words));
+    }
     let network = network::find(&config.model)?;
     let graphs = Graphs { training: network.training_graph()?, plain: network.graph(Ratio::ONE)? };
     let started = options.started;
@@ -120,8 +124,11 @@ pub(super) fn job_with(
     }
 
     // Also those of a checkpoint are loaded into these: only their shapes matter then.
-    let init = config.model.init.as_deref().filter(|_| checkpoint.is_none());
-    let parameters = network::begin(graph, init, config.train.seed, config.model.gate)?;
+    let mut model = config.model.clone();
+    if checkpoint.is_some() {
+        (model.init, model.encoder) = (None, None);
+    }
+    let parameters = network::begin(graph, &model, config.train.seed)?;
     let mut learner = Learner::new(graph, &parameters, config, steps, device)?.together(averager);
     let mut state = State {
         version: State::VERSION,
@@ -192,7 +199,7 @@ pub(super) fn job_with(
     Ok(Some(Job {
         feed: Feed::new(samples, graph, device)?,
         record: match world.is_first() {
-            true => Some(Record::new(output, config.train.log_every, step, validated)?),
+            true => Some(Record::new(output, config, step, validated)?),
             false => None,
         },
         budget: Budget::new(options.time_budget, clock(), SAVING, validation),

@@ -16,8 +16,9 @@ use crate::feed::Fed;
 use crate::log::{Table, write_curves};
 use crate::network;
 
-const LOG: &str = "step,loss,reconstruction,geometry,distillation,learning_rate,gradient_norm,skipped,samples_per_second,\
-                   waiting";
+/// The columns of `log.csv` before and after the parts of the loss.
+const LOG: [&str; 2] =
+    ["step,loss", "relative,learning_rate,gradient_norm,skipped,samples_per_second,waiting"];
 const VALIDATION: &str = "step,set,images,psnr,ssim,ie,blend,flow,seconds";
 
 /// The tables and curves of an output folder.
@@ -26,16 +27,19 @@ pub(super) struct Record {
     log: Table,
     validation: Table,
     every: u64,
+    /// How many parts the loss has.
+    parts: usize,
     since: Since,
 }
 
 /// Sums since the last line.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Since {
     steps: u64,
     /// Of steps that were taken.
     taken: u64,
-    parts: [f64; 3],
+    parts: Vec<f64>,
+    compared: [f64; 2],
     norm: f64,
     samples: usize,
     took: Duration,
@@ -46,13 +50,15 @@ struct Since {
 }
 
 impl Record {
-    /// Goes on after `step`, with the validation of step `validated` the last.
-    pub(super) fn new(folder: &Path, every: u64, step: u64, validated: u64) -> Result<Self, TrainError> {
+    /// Goes on after `step` of a training, with the validation of step `validated` the last.
+    pub(super) fn new(folder: &Path, config: &Config, step: u64, validated: u64) -> Result<Self, TrainError> {
+        let columns = format!("{},{},{}", LOG[0], config.loss_parts().join(","), LOG[1]);
         Ok(Self {
             folder: folder.to_owned(),
-            log: Table::open(&folder.join("log.csv"), LOG, step)?,
+            log: Table::open(&folder.join("log.csv"), &columns, step)?,
             validation: Table::open(&folder.join("validation.csv"), VALIDATION, validated)?,
-            every,
+            every: config.train.log_every,
+            parts: config.loss_parts().len(),
             since: Since::default(),
         })
     }
@@ -68,7 +74,9 @@ impl Record {
         if report.skipped.is_none() {
             s.taken += 1;
             s.norm += report.norm;
-            for (sum, part) in s.parts.iter_mut().zip(report.parts) {
+            s.compared = [0, 1].map(|i| s.compared[i] + report.compared[i]);
+            s.parts.resize(report.parts.len(), 0.0);
+            for (sum, part) in s.parts.iter_mut().zip(&report.parts) {
                 *sum += part;
             }
         }
@@ -83,12 +91,16 @@ impl Record {
         }
         // Of no step taken: NaN, which says so.
         let mean = |sum: f64| sum / s.taken as f64;
-        let [a, b, c] = s.parts.map(mean);
+        let mut parts: Vec<f64> = s.parts.iter().copied().map(mean).collect();
+        parts.resize(self.parts, f64::NAN);
+        let words: Vec<String> = parts.iter().map(|part| format!("{part:.7}")).collect();
         let seconds = s.took.as_secs_f64().max(1e-9);
         self.log.push(&format!(
-            "{},{:.7},{a:.7},{b:.7},{c:.7},{:.4e},{:.5},{},{:.2},{:.4}",
+            "{},{:.7},{},{:.5},{:.4e},{:.5},{},{:.2},{:.4}",
             s.last,
-            a + b + c,
+            parts.iter().sum::<f64>(),
+            words.join(","),
+            s.compared[0] / s.compared[1],
             s.rate,
             mean(s.norm),
             s.skipped,

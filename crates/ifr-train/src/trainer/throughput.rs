@@ -5,20 +5,22 @@ use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 
 use super::learner::Learner;
-use crate::config::Config;
+use crate::config::{Config, Labels, ModelConfig};
 use crate::feed::Fed;
 use crate::{TrainError, network};
 
 /// Makes `steps` steps of training, exactly those of [`train`](super::train) with that configuration, on one made-up batch that
-/// is on `device` beforehand; returns how long each took, with all that it computed. Nothing is read or written: of `data`, only
+/// is on `device` beforehand (parts of the loss whose file is not there are left out); returns how long each took, with all that it computed. Nothing else is read or written: of `data`, only
 /// the sizes of the crops and of the batch count, and `train.device` does not.
 ///
 /// # Errors
 /// [`TrainError`] when there is no such network, or memory is short.
 pub fn throughput(config: &Config, device: Device, steps: usize) -> Result<Vec<Duration>, TrainError> {
+    let (config, _) = &config.with_files_there();
     let network = network::find(&config.model)?;
     let graph = network.training_graph()?;
-    let parameters = network::begin(&graph, None, config.train.seed, config.model.gate)?;
+    let parameters =
+        network::begin(&graph, &ModelConfig { init: None, ..config.model.clone() }, config.train.seed)?;
     let mut learner = Learner::new(&graph, &parameters, config, steps as u64, device)?;
     let fed = made_up(config, &graph, device)
         .map_err(|e| TrainError::from(ifr_torch::TorchError::new("the batch", device, &e)))?;
@@ -61,7 +63,7 @@ fn made_up(config: &Config, graph: &ifr_net::Graph, device: Device) -> Result<Fe
     };
     Ok(Fed {
         inputs: graph.inputs().iter().map(input).collect::<Result<_, _>>()?,
-        labels: (config.loss.distillation > 0.0).then(flows).transpose()?,
+        labels: (config.labels() != Labels::None).then(flows).transpose()?,
         target,
         samples,
         origins: Vec::new(),

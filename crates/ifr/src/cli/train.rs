@@ -100,7 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let options = TrainOptions { resume: args.resume, time_budget: args.time_budget, started };
     // Of several processes the first one speaks; errors are everybody's.
     let first = World::from_env().map_err(Failure::usage)?.is_first();
-    let mut display = first.then(|| Display::new(&config.loss));
+    let mut display = first.then(Display::new);
     let mut watch = |event: &Event<'_>| {
         if let Some(display) = &mut display {
             display.show(event);

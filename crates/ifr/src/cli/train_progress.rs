@@ -3,7 +3,6 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use ifr_train::config::LossConfig;
 use ifr_train::{Event, Ready, StepReport, Validation};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -20,15 +19,13 @@ pub(crate) struct Display {
     terminal: bool,
     said: Option<Instant>,
     shown: Option<Shown>,
-    /// Which parts the loss has.
-    parts: [bool; 3],
 }
 
 /// Running means.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Shown {
     loss: f64,
-    parts: [f64; 3],
+    parts: Vec<f64>,
     norm: f64,
     seconds: f64,
     samples: f64,
@@ -36,7 +33,7 @@ struct Shown {
 }
 
 impl Display {
-    pub(crate) fn new(loss: &LossConfig) -> Self {
+    pub(crate) fn new() -> Self {
         let terminal = std::io::stderr().is_terminal();
         let bar = ProgressBar::hidden();
         if terminal {
@@ -46,8 +43,7 @@ impl Display {
             bar.set_style(style);
         }
         bar.set_message("opening the data");
-        let parts = [true, loss.geometry > 0.0, loss.distillation > 0.0];
-        Self { bar, terminal, said: None, shown: None, parts }
+        Self { bar, terminal, said: None, shown: None }
     }
 
     pub(crate) fn show(&mut self, event: &Event<'_>) {
@@ -98,18 +94,18 @@ impl Display {
         }
         let now = Shown {
             loss: report.loss,
-            parts: report.parts,
+            parts: report.parts.clone(),
             norm: report.norm,
             seconds: report.took.as_secs_f64(),
             samples: report.samples as f64,
             waited: report.waited.as_secs_f64(),
         };
-        let shown = self.shown.map_or(now, |before| before.towards(&now));
-        self.shown = Some(shown);
+        let shown = self.shown.take().map_or_else(|| now.clone(), |before| before.towards(&now));
         self.bar.set_position(report.step);
         let left = report.steps.saturating_sub(report.step) as f64 * shown.seconds;
         let left = HumanDuration(Duration::try_from_secs_f64(left).unwrap_or_default());
-        let words = format!("{}  {left} left", shown.words(report.rate, self.parts));
+        let words = format!("{}  {left} left", shown.words(report.rate));
+        self.shown = Some(shown);
         if !self.terminal && self.said.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
             self.said = Some(Instant::now());
             say!("step {}/{}  {words}", report.step, report.steps);
@@ -127,7 +123,7 @@ impl Shown {
         let mix = |a: f64, b: f64| a + FRESH * (b - a);
         Self {
             loss: mix(self.loss, now.loss),
-            parts: [0, 1, 2].map(|i| mix(self.parts[i], now.parts[i])),
+            parts: self.parts.iter().zip(&now.parts).map(|(&a, &b)| mix(a, b)).collect(),
             norm: mix(self.norm, now.norm),
             seconds: mix(self.seconds, now.seconds),
             samples: mix(self.samples, now.samples),
@@ -136,9 +132,9 @@ impl Shown {
     }
 
     /// The means in words; of the loss the parts that it has, where they are several.
-    fn words(&self, rate: f64, parts: [bool; 3]) -> String {
+    fn words(&self, rate: f64) -> String {
         let parts: Vec<String> =
-            self.parts.iter().zip(parts).filter(|part| part.1).map(|part| format!("{:.4}", part.0)).collect();
+            self.parts.iter().filter(|&&part| part != 0.0).map(|part| format!("{part:.4}")).collect();
         let parts = if parts.len() > 1 { format!(" ({})", parts.join(" + ")) } else { String::new() };
         let seconds = self.seconds.max(1e-9);
         format!(
@@ -158,17 +154,12 @@ mod tests {
 
     #[test]
     fn parts_that_the_loss_lacks_are_not_shown() {
-        let shown = Shown {
-            loss: 0.5,
-            parts: [0.375, 0.125, 0.0],
-            norm: 1.0,
-            seconds: 2.0,
-            samples: 8.0,
-            waited: 0.5,
+        let words = |parts: &[f64]| {
+            let parts = parts.to_vec();
+            Shown { loss: 0.5, parts, norm: 1.0, seconds: 2.0, samples: 8.0, waited: 0.5 }.words(1e-4)
         };
-        let words = |parts| shown.words(1e-4, parts);
         let rest = "  lr 1.00e-4  grad 1.000  4.0 images/s  waiting 25 %";
-        assert_eq!(words([true, true, false]), format!("loss 0.5000 (0.3750 + 0.1250){rest}"));
-        assert_eq!(words([true, false, false]), format!("loss 0.5000{rest}"));
+        assert_eq!(words(&[0.375, 0.125, 0.0]), format!("loss 0.5000 (0.3750 + 0.1250){rest}"));
+        assert_eq!(words(&[0.5, 0.0, 0.0]), format!("loss 0.5000{rest}"));
     }
 }

@@ -23,7 +23,7 @@ fn the_time_budget_ends_in_time_and_with_a_checkpoint() {
     assert_eq!(ended.end, End::OutOfTime);
     // A step is one second, and it is asked between steps; a checkpoint is thought to take five.
     assert!(steps.len() > 10 && steps.len() < 20, "{} steps", steps.len());
-    assert_eq!(last(&config, 8).state.step, steps.len() as u64);
+    assert_eq!(last(&config, TINY).state.step, steps.len() as u64);
     assert!(ended.checkpoint.unwrap().is_dir() && ended.weights.unwrap().is_file());
 }
 
@@ -34,7 +34,7 @@ fn no_time_at_all_still_leaves_a_checkpoint() {
     let options = TrainOptions { time_budget: Some(Duration::ZERO), ..TrainOptions::default() };
     let (ended, steps, _) = Run { options, ..Run::new(&config) }.go();
     assert_eq!((ended.unwrap().end, steps.len()), (End::OutOfTime, 0));
-    assert_eq!(last(&config, 8).state.step, 0);
+    assert_eq!(last(&config, TINY).state.step, 0);
     let (done, steps, _) = Run::new(&config).go();
     assert_eq!((done.unwrap().end, steps.len()), (End::Done, 2));
 }

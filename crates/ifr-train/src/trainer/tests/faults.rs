@@ -22,7 +22,7 @@ fn three_broken_steps_in_a_row_end_it_with_the_batch_saved() {
     assert_eq!(store.metadata()["origins"], "film 5..2");
 
     // What was learnt before is kept, and sound.
-    let checkpoint = last(&config, 8);
+    let checkpoint = last(&config, TINY);
     assert_eq!((checkpoint.state.step, checkpoint.state.updates, checkpoint.state.guard.skipped), (6, 2, 4));
     let all = [checkpoint.weights, checkpoint.ema, checkpoint.moment1, checkpoint.moment2].concat();
     assert!(all.iter().all(|v| v.is_finite()));
@@ -37,7 +37,7 @@ fn data_that_fail_end_it_with_a_checkpoint() {
     let batches = |n| if n < 3 { Ok(batch(n)) } else { Err(DataError::Worker) };
     let (ended, steps, _) = Run { batches, ..Run::new(&config) }.go();
     assert!(matches!(ended.unwrap_err(), TrainError::Data(DataError::Worker)));
-    assert_eq!((steps.len(), last(&config, 8).state.step), (3, 3));
+    assert_eq!((steps.len(), last(&config, TINY).state.step), (3, 3));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn weights_to_begin_with_must_be_of_the_network() {
     let mut second = config(dir.path(), "steps = 1");
     second.output.dir = dir.path().join("second");
     second.model.init = trained.weights;
-    let error = Run { inner: 12, ..Run::new(&second) }.go().0.unwrap_err().to_string();
+    let error = Run { network: tiny(12), ..Run::new(&second) }.go().0.unwrap_err().to_string();
     assert!(error.contains("decoder1.convblock.0.0.weight 8x16x3x3 (expected 12x16x3x3)"), "{error}");
     let (done, steps, _) = Run::new(&second).go();
     done.unwrap();

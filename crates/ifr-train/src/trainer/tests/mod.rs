@@ -2,6 +2,7 @@
 
 mod ends;
 mod faults;
+mod plus;
 mod processes;
 mod resume;
 mod validation;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ifr_data::{Batch, DataError, Origin};
-use ifr_net::{IfrNet, Ratio};
+use ifr_net::{IfrNet, Network, Ratio};
 use ifr_scene::Scene;
 
 use super::job::{Clock, Job};
@@ -27,9 +28,15 @@ use crate::source::Source;
 
 const SIDE: usize = 32;
 
-fn graphs(inner: usize) -> Graphs {
-    let tiny = IfrNet { encoder: [4, 6, 8, 10], decoder: [10, 12, 10, inner], side: 4, ..IfrNet::S };
-    Graphs { training: tiny.training_graph().unwrap(), plain: tiny.graph(Ratio::ONE).unwrap() }
+const TINY: Network = tiny(8);
+
+/// A tiny IFRNet, with its last decoder as wide as that.
+const fn tiny(inner: usize) -> Network {
+    Network::IfrNet(IfrNet { encoder: [4, 6, 8, 10], decoder: [10, 12, 10, inner], side: 4, ..IfrNet::S })
+}
+
+fn graphs(network: Network) -> Graphs {
+    Graphs { training: network.training_graph().unwrap(), plain: network.graph(Ratio::ONE).unwrap() }
 }
 
 /// The `n`-th batch: one sample of the film, its t depending on n.
@@ -73,7 +80,7 @@ fn config(dir: &Path, more: &str) -> Config {
 struct Run<'a> {
     config: &'a Config,
     options: TrainOptions,
-    inner: usize,
+    network: Network,
     batches: fn(u64) -> Result<Batch, DataError>,
     /// Stops after so many steps.
     stop_at: Option<u64>,
@@ -86,7 +93,7 @@ impl<'a> Run<'a> {
         Self {
             config,
             options: TrainOptions::default(),
-            inner: 8,
+            network: TINY,
             batches: |n| Ok(batch(n)),
             stop_at: None,
             clock: Box::new(Default::default),
@@ -123,7 +130,7 @@ impl<'a> Run<'a> {
             let samples = Box::new((first..).map(batches));
             Ok(Source { windows: Some(100), pass: Some(100), samples, notice: None, loader: None })
         };
-        let graphs = graphs(self.inner);
+        let graphs = graphs(self.network);
         let (options, world) = (&self.options, &self.world);
         let job = job_with(self.config, options, &graphs, world, &mut open, self.clock, &stop, &mut watch);
         let trained = job.and_then(|job| run(job.unwrap(), &stop, &mut watch));
@@ -133,15 +140,15 @@ impl<'a> Run<'a> {
 }
 
 /// The newest checkpoint, with what depends on the clock or the folder left out.
-fn last(config: &Config, inner: usize) -> Checkpoint {
+fn last(config: &Config, network: Network) -> Checkpoint {
     let path = newest(&config.output.dir).unwrap().unwrap();
-    let mut checkpoint = Checkpoint::read(&path, &graphs(inner).training).unwrap();
+    let mut checkpoint = Checkpoint::read(&path, &graphs(network).training).unwrap();
     checkpoint.state.seconds = 0.0;
     checkpoint.state.validation_seconds = None;
     checkpoint.state.config = String::new();
     checkpoint
 }
 
-fn losses(steps: &[StepReport]) -> Vec<[f64; 3]> {
-    steps.iter().map(|step| step.parts).collect()
+fn losses(steps: &[StepReport]) -> Vec<Vec<f64>> {
+    steps.iter().map(|step| step.parts.clone()).collect()
 }

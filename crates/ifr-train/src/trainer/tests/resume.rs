@@ -28,7 +28,7 @@ fn stopping_and_resuming_changes_nothing() {
     assert_eq!(format!("{:?}", losses(&straight)), format!("{:?}", losses(&steps)));
     assert_eq!(steps[1].skipped, Some("loss or gradient is not a finite number"));
     assert!(steps.iter().map(|s| s.rate).eq(straight.iter().map(|s| s.rate)));
-    let (whole_last, parts_last) = (last(&whole, 8), last(&parts, 8));
+    let (whole_last, parts_last) = (last(&whole, TINY), last(&parts, TINY));
     assert_eq!(whole_last, parts_last);
     assert_eq!((whole_last.state.step, whole_last.state.updates), (6, 5));
     assert_ne!(whole_last.weights, whole_last.ema);
@@ -62,10 +62,10 @@ fn a_finished_training_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), "steps = 2");
     Run::new(&config).go().0.unwrap();
-    let before = last(&config, 8);
+    let before = last(&config, TINY);
     let (done, steps, _) = Run::new(&config).go();
     assert_eq!((done.unwrap().end, steps.len()), (End::Done, 0));
-    assert_eq!(last(&config, 8), before);
+    assert_eq!(last(&config, TINY), before);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn another_network_is_told_by_its_parameter() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), "steps = 2");
     Run::new(&config).go().0.unwrap();
-    let error = Run { inner: 12, ..Run::new(&config) }.go().0.unwrap_err().to_string();
+    let error = Run { network: tiny(12), ..Run::new(&config) }.go().0.unwrap_err().to_string();
     // The first in the graph's order.
     let expected = "parameter decoder1.convblock.0.1.weight is 8, expected 12";
     assert!(error.contains(expected), "{error}");

@@ -24,7 +24,7 @@ fn until(config: &Config, step: u64, seconds: u64) -> Clock {
 }
 
 /// Two triplets of the film.
-fn triplets(root: &Path) {
+pub(super) fn triplets(root: &Path) {
     for (name, start) in [("a", 0.5), ("b", 4.0)] {
         for (folder, file, at) in [("input", "1", 0.0), ("input", "2", 0.1), ("gt", "1", 0.05)] {
             let place = root.join(folder).join(name);
@@ -62,14 +62,14 @@ fn averaged_weights_are_measured_beside_the_baselines_and_the_best_are_exported(
     let svg = fs::read_to_string(config.output.dir.join("curves.svg")).unwrap();
     assert!(svg.contains(">film ") && svg.contains("stroke-dasharray"));
 
-    let state = last(&config, 8).state;
+    let state = last(&config, TINY).state;
     let best = state.best.unwrap();
     assert_eq!(state.validated, Some(4));
     // The exported weights are the averaged ones of the best checkpoint, which is kept.
     let folder = config.output.dir.join(format!("checkpoints/step-{:07}", best.step));
-    let checkpoint = Checkpoint::read(&folder, &graphs(8).training).unwrap();
+    let checkpoint = Checkpoint::read(&folder, &graphs(TINY).training).unwrap();
     let store = ParameterStore::open(trained.weights.unwrap()).unwrap();
-    let exported = ifr_net::Parameters::read(&graphs(8).plain, &store).unwrap();
+    let exported = ifr_net::Parameters::read(&graphs(TINY).plain, &store).unwrap();
     let values: Vec<f32> = exported.iter().flat_map(|(_, values)| values.iter().copied()).collect();
     assert_eq!(values, checkpoint.ema);
     let words = store.metadata();
@@ -86,7 +86,7 @@ fn a_validation_that_time_did_not_allow_comes_first_next_time() {
     let (ended, steps, _) = Run { options: minute(), clock: until(&config, 2, 59), ..Run::new(&config) }.go();
     let ended = ended.unwrap();
     assert!(ended.end == End::OutOfTime && ended.validation.is_none());
-    assert_eq!((steps.len(), last(&config, 8).state.validated), (2, None));
+    assert_eq!((steps.len(), last(&config, TINY).state.validated), (2, None));
     Run::new(&config).go().0.unwrap();
     let table = fs::read_to_string(config.output.dir.join("validation.csv")).unwrap();
     assert_eq!(table.lines().filter(|line| line.starts_with("2,film")).count(), 1, "{table}");
