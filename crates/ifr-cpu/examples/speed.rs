@@ -1,8 +1,8 @@
 //! Time a frame of the IFRNet family takes, without any video around it.
 //!
-//!     cargo run --release -p ifr-cpu --example speed -- [s|b|l|s+flow|…] [WIDTHxHEIGHT] [THREADS] [LEVEL]
+//!     cargo run --release -p ifr-cpu --example speed -- [s|b|l|s+flow|…] [WIDTHxHEIGHT] [THREADS] [LEVEL] [direct]
 //!
-//! Prints the least wall time of several runs, and the processor time a run takes on all threads together, for the part
+//! With `direct`, no convolution is done by Winograd's algorithm. Prints the least wall time of several runs, and the processor time a run takes on all threads together, for the part
 //! that a pair's instants share and for one instant; a prior's own time is not in it.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
@@ -35,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?);
     let options = EngineOptions { pool: Some(pool), level };
     let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), options)?;
+    engine.set_winograd(args.get(4).is_none_or(|a| a != "direct"));
     let image = |k: usize| -> Vec<f32> {
         (0..3 * width * height).map(|i| ((i * 31 + k * 7919) % 1009) as f32 / 1008.0).collect()
     };

@@ -59,6 +59,9 @@ pub struct Engine {
     options: EngineOptions,
     plan: Option<Plan>,
     buffer: Buffer,
+    /// `plan.scratch` floats for each thread.
+    scratch: Buffer,
+    winograd: bool,
     /// What has run of the plan: nothing, the pair's steps, or those of an instant too.
     done: Option<Phase>,
     profile: Option<Profile>,
@@ -93,6 +96,8 @@ impl Engine {
             options,
             plan: None,
             buffer: Buffer::default(),
+            scratch: Buffer::default(),
+            winograd: true,
             done: None,
             profile: Profile::from_environment(),
         })
@@ -113,7 +118,7 @@ impl Engine {
         if self.plan.as_ref().is_some_and(|p| p.size == (width, height)) {
             return Ok(());
         }
-        let plan = Plan::new(&self.graph, &self.kernels, &self.constants, width, height)?;
+        let plan = Plan::new(&self.graph, &self.kernels, &self.constants, self.winograd, width, height)?;
         self.plan = None;
         self.done = None;
         if plan.len > self.buffer.len() {
@@ -124,10 +129,32 @@ impl Engine {
             profile.start(&self.graph, &plan);
         }
         self.plan = Some(plan);
+        self.scratch_for_threads()
+    }
+
+    /// Whether 3×3 convolutions may be done by Winograd's algorithm, as they are unless told otherwise: it takes a fraction of the
+    /// time, with rounding errors about twice those of a direct summation. Without it is for comparisons.
+    pub fn set_winograd(&mut self, allowed: bool) {
+        if self.winograd != allowed {
+            (self.winograd, self.plan, self.done) = (allowed, None, None);
+        }
+    }
+
+    /// Makes room for what each thread needs for itself, unless it is there.
+    fn scratch_for_threads(&mut self) -> Result<(), CpuError> {
+        let Some(plan) = &self.plan else { return Ok(()) };
+        // Without a pool of its own, an engine works on that which it is called in, and that can change.
+        let pool = self.options.pool.as_ref();
+        let threads = pool.map_or_else(rayon::current_num_threads, |p| p.current_num_threads());
+        if plan.scratch * threads > self.scratch.len() {
+            self.scratch = Buffer::default();
+            self.scratch = Buffer::new(plan.scratch * threads)?;
+        }
         Ok(())
     }
 
-    /// Bytes of the buffer that all maps live in, for the size last prepared; 0 before that.
+    /// Bytes of the buffer that all maps live in, for the size last prepared; 0 before that. Each thread has up to about 2 MB
+    /// more for itself.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.buffer.len() * size_of::<f32>()
@@ -143,7 +170,7 @@ impl Engine {
         self.prepare(width, height)?;
         self.done = None;
         self.upload(Phase::Pair, inputs)?;
-        self.run(Phase::Pair);
+        self.run(Phase::Pair)?;
         self.done = Some(Phase::Pair);
         Ok(())
     }
@@ -159,7 +186,7 @@ impl Engine {
             return Err(CpuError::NoPair);
         }
         self.upload(Phase::Instant, inputs)?;
-        self.run(Phase::Instant);
+        self.run(Phase::Instant)?;
         self.done = Some(Phase::Instant);
         Ok(())
     }
@@ -244,19 +271,20 @@ impl Engine {
         Ok(())
     }
 
-    fn run(&mut self, phase: Phase) {
-        let Some(plan) = &self.plan else { return };
+    fn run(&mut self, phase: Phase) -> Result<(), CpuError> {
+        self.scratch_for_threads()?;
+        let Some(plan) = &self.plan else { return Err(CpuError::NoPair) };
         let range = match phase {
             Phase::Pair => 0..plan.pair_steps,
             Phase::Instant => plan.pair_steps..plan.steps.len(),
         };
-        let (level, buffer) = (self.options.level, &mut self.buffer);
+        let (level, buffer, scratch) = (self.options.level, &mut self.buffer, &mut self.scratch);
         let profile = &mut self.profile;
         let work = || {
             for index in range {
                 let step = &plan.steps[index];
                 let start = profile.is_some().then(Instant::now);
-                run_step(step, level, buffer);
+                run_step(step, level, buffer, scratch, plan.scratch);
                 if let (Some(profile), Some(start)) = (profile.as_mut(), start) {
                     profile.add(index, start.elapsed());
                 }
@@ -266,5 +294,6 @@ impl Engine {
             Some(pool) => pool.install(work),
             None => work(),
         }
+        Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! The convolutions of a graph, packed for one level: made once, used at every size.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use ifr_net::{Activation, Conv, DeformConv, Graph, Node, Op, Parameters, Window};
 
 use crate::conv::Packed;
 use crate::level::Level;
+use crate::winograd;
 
 /// Which value a weight applies to: so many rows and columns away, in one phase of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,15 @@ pub(crate) struct Part {
     pub(crate) outputs: std::ops::Range<usize>,
     /// Phase of the output it makes (0 but for transposed ones).
     pub(crate) phase: usize,
+    /// The weights transformed, once a plan wants them so.
+    winograd: OnceLock<winograd::Packed>,
+}
+
+impl Part {
+    /// The weights for [`winograd`]; for convolutions of nine taps.
+    pub(crate) fn winograd(&self) -> &winograd::Packed {
+        self.winograd.get_or_init(|| winograd::Packed::new(&self.packed))
+    }
 }
 
 /// The parts of one convolution node.
@@ -161,6 +172,7 @@ fn kernel(
             inputs: group * ins..(group + 1) * ins,
             outputs,
             phase: 0,
+            winograd: OnceLock::new(),
         }
     };
     Kernel { parts: (0..conv.groups).map(part).collect(), step: s, transposed: false }
@@ -201,6 +213,7 @@ fn transposed_kernel(
                 inputs: group * ins..(group + 1) * ins,
                 outputs,
                 phase,
+                winograd: OnceLock::new(),
             });
         }
     }

@@ -10,9 +10,11 @@ use ifr_net::{
 
 use super::kernel::{Kernel, fused_slopes};
 use super::step::{Address, Operands, PartCall, Pointwise, SUM_ROWS, Step, Unit, Work};
+use super::winograd;
 use crate::kernels::arithmetic::Act;
 use crate::kernels::resize::Axis;
 use crate::layout::{LANES, Layout};
+use crate::winograd::Tiles;
 
 /// Channels of one layout that live and die together.
 #[derive(Clone, Debug)]
@@ -36,6 +38,7 @@ pub(super) struct Lowering<'a> {
     graph: &'a Graph,
     kernels: &'a [Option<Arc<Kernel>>],
     constants: &'a [Constants],
+    winograd: bool,
     size: (usize, usize),
     pads: HashMap<Extent, usize>,
     masks: HashMap<Layout, Arc<[u16]>>,
@@ -85,6 +88,7 @@ impl<'a> Lowering<'a> {
         graph: &'a Graph,
         kernels: &'a [Option<Arc<Kernel>>],
         constants: &'a [Constants],
+        winograd: bool,
         width: usize,
         height: usize,
     ) -> Self {
@@ -109,6 +113,7 @@ impl<'a> Lowering<'a> {
             graph,
             kernels,
             constants,
+            winograd,
             size: (width, height),
             pads,
             masks: HashMap::new(),
@@ -376,6 +381,15 @@ impl<'a> Lowering<'a> {
             }
         };
         let parts = kernel.parts.iter().map(call).collect();
+        if self.winograd && winograd::suits(&kernel) {
+            let tiles = Tiles::new(layout);
+            let units = winograd::units(&kernel, tiles);
+            for part in &kernel.parts {
+                part.winograd();
+            }
+            self.push(Work::Winograd { kernel, parts, tiles, units }, Vec::new(), layout);
+            return;
+        }
         let masks = self.masks.entry(layout).or_insert_with(|| layout.masks().into()).clone();
         let units = units(&kernel, layout);
         self.push(Work::Conv { kernel, parts, masks, units }, Vec::new(), layout);
@@ -464,7 +478,7 @@ fn units(kernel: &Kernel, layout: Layout) -> Vec<Unit> {
                 units.push(Unit {
                     part: index,
                     blocks: group * blocks / groups..(group + 1) * blocks / groups,
-                    vectors: s * strip..((s + 1) * strip).min(vectors),
+                    range: s * strip..((s + 1) * strip).min(vectors),
                 });
             }
         }
@@ -490,7 +504,7 @@ mod tests {
                 let mut done = vec![0; kernel.parts.len() * blocks * layout.vectors()];
                 for unit in units(kernel, layout) {
                     for block in unit.blocks {
-                        for vector in unit.vectors.clone() {
+                        for vector in unit.range.clone() {
                             done[(unit.part * blocks + block) * layout.vectors() + vector] += 1;
                         }
                     }

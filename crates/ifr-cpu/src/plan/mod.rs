@@ -5,6 +5,7 @@ mod lower;
 mod place;
 pub(crate) mod run;
 pub(crate) mod step;
+mod winograd;
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use ifr_net::{Graph, Phase, TensorId};
 
 use crate::error::CpuError;
 use crate::kernels::warp::Samples;
-use crate::layout::Layout;
+use crate::layout::{LANES, Layout};
 use kernel::Kernel;
 pub(crate) use lower::{Constants, constants};
 use lower::{Lowering, Slot};
@@ -40,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) outputs: Vec<Map>,
     /// Length of the buffer, in floats.
     pub(crate) len: usize,
+    /// Length of a thread's scratch memory, in floats.
+    pub(crate) scratch: usize,
 }
 
 impl Plan {
@@ -49,11 +52,12 @@ impl Plan {
         graph: &Graph,
         kernels: &[Option<Arc<Kernel>>],
         constants: &[Constants],
+        winograd: bool,
         width: usize,
         height: usize,
     ) -> Result<Self, CpuError> {
         graph.check_size(width, height)?;
-        let mut lowering = Lowering::new(graph, kernels, constants, width, height);
+        let mut lowering = Lowering::new(graph, kernels, constants, winograd, width, height);
         lowering.phase(Phase::Pair);
         let pair_steps = lowering.steps.len();
         lowering.phase(Phase::Instant);
@@ -81,7 +85,8 @@ impl Plan {
         };
         let (inputs, outputs) =
             (graph.inputs().iter().map(map).collect(), graph.outputs().iter().map(map).collect());
-        Ok(Self { size: (width, height), steps, pair_steps, inputs, outputs, len })
+        let scratch = steps.iter().map(Step::scratch).max().unwrap_or(0).next_multiple_of(LANES);
+        Ok(Self { size: (width, height), steps, pair_steps, inputs, outputs, len, scratch })
     }
 }
 

@@ -11,12 +11,23 @@ use crate::kernels::{deform, norm, phase, resize, warp};
 use crate::layout::Layout;
 use crate::level::Level;
 use crate::memory::{Buffer, Memory};
+use crate::winograd;
 
 /// Does all units of a step of a plan that this buffer was made for, on the threads of the pool this runs in.
-pub(crate) fn run_step(step: &Step, level: Level, buffer: &mut Buffer) {
+///
+/// # Panics
+/// When `scratch` has not room for every thread of that pool.
+pub(crate) fn run_step(step: &Step, level: Level, buffer: &mut Buffer, scratch: &mut Buffer, each: usize) {
     let memory = buffer.memory();
-    // SAFETY: the buffer is borrowed for this step alone, and each unit is done once.
-    let run = |unit| unsafe { run_unit(step, unit, level, memory) };
+    assert!(scratch.len() >= each * rayon::current_num_threads(), "scratch memory for each thread");
+    let scratch = scratch.memory();
+    let run = |unit| {
+        // A unit done outside of a pool is the only one.
+        let thread = rayon::current_thread_index().unwrap_or(0);
+        // SAFETY: the buffers are borrowed for this step alone, each unit is done once, and threads have a part of the
+        // scratch memory each.
+        unsafe { run_unit(step, unit, level, memory, scratch.base().add(thread * each)) };
+    };
     let units = step.units();
     if units == 1 {
         run(0);
@@ -29,8 +40,8 @@ pub(crate) fn run_step(step: &Step, level: Level, buffer: &mut Buffer) {
 ///
 /// # Safety
 /// `memory` is the live buffer the step was placed in; nobody touches what the step writes meanwhile, or writes what it
-/// reads, but other units of the same step.
-unsafe fn run_unit(step: &Step, unit: usize, level: Level, memory: Memory) {
+/// reads, but other units of the same step. `scratch` is this thread's own, of the length the plan asks for.
+unsafe fn run_unit(step: &Step, unit: usize, level: Level, memory: Memory, scratch: *mut f32) {
     // The units of a step write disjoint rows (or vectors) of its outputs, borders included: each row's right border
     // belongs to the row, the front to the first unit and the back to the last. A plan never places a step's outputs
     // where it reads. That makes every access below sound.
@@ -38,6 +49,7 @@ unsafe fn run_unit(step: &Step, unit: usize, level: Level, memory: Memory) {
     unsafe {
         match &step.work {
             Work::Conv { .. } => run_conv(step, unit, level, memory),
+            Work::Winograd { .. } => run_winograd(step, unit, level, memory, scratch),
             Work::Sum { inputs, from, blocks, squares } => {
                 let (input, block) = (inputs[unit / blocks], unit % blocks);
                 let rows = block * SUM_ROWS..((block + 1) * SUM_ROWS).min(from.height);
@@ -90,12 +102,40 @@ unsafe fn run_conv(step: &Step, unit: usize, level: Level, memory: Memory) {
     };
     // SAFETY: planes have a front and a back as long as taps reach, and kernels were packed for this level; the caller
     // promises the rest.
-    unsafe { conv::run(level, &call, unit.blocks.clone(), unit.vectors.clone()) };
-    let (front, back) = (unit.vectors.start == 0, unit.vectors.end == masks.len());
+    unsafe { conv::run(level, &call, unit.blocks.clone(), unit.range.clone()) };
+    let (front, back) = (unit.range.start == 0, unit.range.end == masks.len());
     for block in &packed.blocks[unit.blocks.clone()] {
         for &plane in &part.outputs[block.first..block.first + block.len] {
             // SAFETY: the first and last unit of a plane own its front and back.
             unsafe { clear_ends(memory, plane, step.layout, front, back, step.layout.body()) };
+        }
+    }
+}
+
+/// # Safety
+/// As for [`run_unit`].
+unsafe fn run_winograd(step: &Step, unit: usize, level: Level, memory: Memory, scratch: *mut f32) {
+    let Work::Winograd { kernel, parts, tiles, units } = &step.work else { return };
+    let unit = &units[unit];
+    let (part, call) = (&kernel.parts[unit.part], &parts[unit.part]);
+    let (outputs, layout) = (&call.outputs, step.layout);
+    let call = winograd::Call {
+        base: memory.base(),
+        direct: &part.packed,
+        packed: part.winograd(),
+        inputs: &call.inputs,
+        outputs,
+        residual: &call.residual,
+        tiles: *tiles,
+    };
+    // SAFETY: planes have a pad of at least 1, kernels were packed for this level, and scratch memory is as long as the
+    // longest unit wants; the caller promises the rest.
+    unsafe { winograd::run(level, &call, unit.blocks.clone(), unit.range.clone(), scratch) };
+    let (front, back) = (unit.range.start == 0, unit.range.end == tiles.count());
+    for block in &part.packed.blocks[unit.blocks.clone()] {
+        for &plane in &outputs[block.first..block.first + block.len] {
+            // SAFETY: the first and last unit of a plane own its front and back.
+            unsafe { clear_ends(memory, plane, layout, front, back, layout.height * layout.stride()) };
         }
     }
 }
@@ -302,7 +342,11 @@ unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level,
         // Written by chunks of all channels, before this.
         Work::Warp { .. } | Work::Deform { .. } | Work::LayerNorm { .. } => {}
         // Not row by row.
-        Work::Conv { .. } | Work::Sum { .. } | Work::Mean { .. } | Work::Response { .. } => {}
+        Work::Conv { .. }
+        | Work::Winograd { .. }
+        | Work::Sum { .. }
+        | Work::Mean { .. }
+        | Work::Response { .. } => {}
     }
 }
 

@@ -9,6 +9,7 @@ use super::kernel::Kernel;
 use crate::kernels::arithmetic::Act;
 use crate::kernels::resize::Axis;
 use crate::layout::Layout;
+use crate::winograd::{self, Tiles};
 
 /// Where a plane's first value is: while a plan is being made, slot and channel; afterwards, floats from the start of
 /// the buffer.
@@ -45,7 +46,8 @@ pub(crate) struct PartCall {
 pub(crate) struct Unit {
     pub(crate) part: usize,
     pub(crate) blocks: Range<usize>,
-    pub(crate) vectors: Range<usize>,
+    /// Vectors of the output planes, or (by Winograd's algorithm) tiles of them.
+    pub(crate) range: Range<usize>,
 }
 
 /// What is computed value by value.
@@ -68,6 +70,8 @@ pub(crate) enum Work {
     Join { inputs: Vec<Address>, from: Layout, step: usize },
     /// A convolution without stride.
     Conv { kernel: Arc<Kernel>, parts: Vec<PartCall>, masks: Arc<[u16]>, units: Vec<Unit> },
+    /// A 3×3 convolution without stride, by Winograd's algorithm.
+    Winograd { kernel: Arc<Kernel>, parts: Vec<PartCall>, tiles: Tiles, units: Vec<Unit> },
     /// A backward warp.
     Warp { images: Vec<Address>, flow: [Address; 2] },
     /// What the taps of a deformable convolution read: taps² planes for each input, in order. Inputs are equal runs, one for
@@ -121,7 +125,7 @@ impl Step {
     /// Into how many units the step is divided; they may run in any order, on any thread.
     pub(crate) fn units(&self) -> usize {
         match &self.work {
-            Work::Conv { units, .. } => units.len(),
+            Work::Conv { units, .. } | Work::Winograd { units, .. } => units.len(),
             Work::Sum { inputs, blocks, .. } => inputs.len() * blocks,
             Work::Mean { .. } | Work::Response { .. } => 1,
             _ => self.layout.height.div_ceil(self.rows()),
@@ -134,7 +138,7 @@ impl Step {
         match &mut self.work {
             Work::Fill { value } => f(false, value),
             Work::Split { inputs, .. } | Work::Join { inputs, .. } | Work::Sum { inputs, .. } => read(inputs),
-            Work::Conv { parts, .. } => {
+            Work::Conv { parts, .. } | Work::Winograd { parts, .. } => {
                 for part in parts {
                     part.inputs.iter_mut().chain(&mut part.residual).for_each(|a| f(false, a));
                     part.outputs.iter_mut().for_each(|a| f(true, a));
@@ -182,6 +186,7 @@ impl Step {
             Work::Split { .. } => "split",
             Work::Join { .. } => "join",
             Work::Conv { .. } => "conv",
+            Work::Winograd { .. } => "winograd",
             Work::Warp { .. } => "warp",
             Work::Deform { .. } => "deform",
             Work::LayerNorm { .. } => "norm",
@@ -191,9 +196,16 @@ impl Step {
         }
     }
 
-    /// Multiplications and additions of a convolution, in flop; 0 for the others.
+    /// Floats of scratch memory that a unit takes.
+    pub(crate) fn scratch(&self) -> usize {
+        let Work::Winograd { kernel, units, .. } = &self.work else { return 0 };
+        let one = |u: &Unit| winograd::scratch_len(&kernel.parts[u.part].packed, u.range.len());
+        units.iter().map(one).max().unwrap_or(0)
+    }
+
+    /// Multiplications and additions of a convolution done directly, in flop; 0 for the others.
     pub(crate) fn flop(&self) -> u64 {
-        let Work::Conv { kernel, .. } = &self.work else { return 0 };
+        let (Work::Conv { kernel, .. } | Work::Winograd { kernel, .. }) = &self.work else { return 0 };
         let one = |p: &super::kernel::Part| p.inputs.len() * p.outputs.len() * p.taps.len();
         let macs: usize = kernel.parts.iter().map(one).sum();
         2 * macs as u64 * (self.layout.width * self.layout.height) as u64
