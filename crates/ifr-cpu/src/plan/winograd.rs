@@ -30,9 +30,10 @@ pub(super) fn units(kernel: &Kernel, tiles: Tiles) -> Vec<Unit> {
     let mut units = Vec::new();
     let wanted = UNITS.div_ceil(kernel.parts.len());
     for (index, part) in kernel.parts.iter().enumerate() {
-        let by_cache = UNIT_BYTES / (part.inputs.len() * 36 * size_of::<f32>()) / LEAST_TILES * LEAST_TILES;
+        let by_cache =
+            env("UB", UNIT_BYTES) / (part.inputs.len() * 36 * size_of::<f32>()) / LEAST_TILES * LEAST_TILES;
         let run = tiles.count().div_ceil(wanted).next_multiple_of(LEAST_TILES);
-        let run = run.min(by_cache).clamp(LEAST_TILES, MOST_TILES);
+        let run = run.min(by_cache).clamp(LEAST_TILES, env("MT", MOST_TILES));
         let runs = tiles.count().div_ceil(run);
         // Of equal length, as far as vectors allow.
         let run = tiles.count().div_ceil(runs).next_multiple_of(LANES);
@@ -51,4 +52,8 @@ pub(super) fn units(kernel: &Kernel, tiles: Tiles) -> Vec<Unit> {
         }
     }
     units
+}
+
+fn env(n: &str, d: usize) -> usize {
+    std::env::var(n).ok().and_then(|v| v.parse().ok()).unwrap_or(d)
 }

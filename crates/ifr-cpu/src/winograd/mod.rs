@@ -96,6 +96,11 @@ pub(crate) struct Call<'a> {
     pub(crate) tiles: Tiles,
 }
 
+/// From one plane to the next, of some offsets.
+fn ahead(planes: &[usize], at: usize) -> isize {
+    planes.get(at + 1).map_or(0, |&next| next.wrapping_sub(planes[at]).cast_signed())
+}
+
 /// How a unit uses its scratch memory, in floats.
 struct Scratch {
     /// Tiles, rounded up to vectors.
@@ -171,6 +176,7 @@ pub(crate) unsafe fn run(
                 };
                 (functions.input)(&InputCall {
                     rows: [row(0), row(1), row(2), row(3), row(4), row(5)],
+                    ahead: ahead(call.inputs, c),
                     limit: layout.width + 2 - x,
                     tiles: run.len,
                     stage: scratch,
@@ -202,12 +208,13 @@ pub(crate) unsafe fn run(
                         position: room.product_position,
                         tiles: run.len,
                         out: call.base.add(call.outputs[o] + at),
+                        ahead: ahead(call.outputs, o),
                         residual: call.residual.get(o).map_or(std::ptr::null(), |&r| call.base.add(r + at)),
                         stride,
                         height,
                         width: (STEP * run.len).min(layout.width - x),
                         bias: call.direct.bias[o],
-                        slope: call.direct.slopes.get(o).copied(),
+                        slope: call.direct.slopes.get(o).copied().unwrap_or(1.0),
                     });
                     if run.column + run.len == call.tiles.across() {
                         for y in y..y + height {

@@ -70,10 +70,7 @@ pub(super) unsafe fn output(call: &OutputCall) {
                     // SAFETY: as above.
                     value += unsafe { call.residual.add(at).read() };
                 }
-                let value = match call.slope {
-                    Some(slope) if value < 0.0 => slope * value,
-                    _ => value,
-                };
+                let value = if value < 0.0 { call.slope * value } else { value };
                 // SAFETY: as above.
                 unsafe { call.out.add(at).write(value) };
             }

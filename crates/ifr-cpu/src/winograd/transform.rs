@@ -52,6 +52,8 @@ pub(super) struct InputCall {
     pub(super) rows: [*const f32; EDGE],
     /// Values of the rows that may be read; others count as zeros.
     pub(super) limit: usize,
+    /// From these rows to those that will be asked for next.
+    pub(super) ahead: isize,
     /// Tiles of the run.
     pub(super) tiles: usize,
     /// `[6][stage_row]`, for the values between the two passes.
@@ -73,11 +75,22 @@ pub(super) unsafe fn input<V: Vector>(call: &InputCall) {
     let columns = STEP * call.tiles + 2;
     // SAFETY: the caller's promise.
     unsafe {
-        for at in (0..columns).step_by(V::LANES) {
+        let whole = columns.min(call.limit) / V::LANES * V::LANES;
+        for at in (0..whole).step_by(V::LANES) {
+            let mut values = [V::splat(0.0); EDGE];
+            for (value, row) in values.iter_mut().zip(call.rows) {
+                *value = V::load(row.add(at));
+                V::prefetch(row.add(at).wrapping_offset(call.ahead));
+            }
+            for (i, value) in input_line(values).into_iter().enumerate() {
+                value.store(call.stage.add(i * call.stage_row + at));
+            }
+        }
+        for at in (whole..columns).step_by(V::LANES) {
             let rest = call.limit.saturating_sub(at);
             let mut values = [V::splat(0.0); EDGE];
             for (value, row) in values.iter_mut().zip(call.rows) {
-                *value = V::load_up_to(row.wrapping_add(at), rest);
+                *value = V::load_first(row.wrapping_add(at), rest);
             }
             for (i, value) in input_line(values).into_iter().enumerate() {
                 value.store(call.stage.add(i * call.stage_row + at));
@@ -87,8 +100,11 @@ pub(super) unsafe fn input<V: Vector>(call: &InputCall) {
             let rest = call.tiles - tile;
             for i in 0..EDGE {
                 let row = call.stage.add(i * call.stage_row + STEP * tile).cast_const();
-                let load = |n: usize| V::load(row.add(n * V::LANES));
-                let [a, b, c, d] = V::split([load(0), load(1), load(2), load(3)]);
+                let mut run = [V::splat(0.0); STEP];
+                for (n, run) in run.iter_mut().enumerate() {
+                    *run = V::load(row.add(n * V::LANES));
+                }
+                let [a, b, c, d] = V::split(run);
                 // Columns 4 and 5 of a tile are columns 0 and 1 of the next.
                 let next = row.add(STEP * V::LANES);
                 let values = [a, b, c, d, a.shift(next), b.shift(next.add(1))];
@@ -105,8 +121,8 @@ pub(super) unsafe fn input<V: Vector>(call: &InputCall) {
 unsafe fn input_line<V: Vector>([d0, d1, d2, d3, d4, d5]: [V; EDGE]) -> [V; EDGE] {
     // SAFETY: the caller has the vector's instructions.
     unsafe {
-        let [a, b, aa, bb] = [A, B, A * A, B * B].map(|x| V::splat(x));
-        let [sum, product] = [A * A + B * B, A * A * B * B].map(|x| V::splat(x));
+        let (a, b, aa, bb) = (V::splat(A), V::splat(B), V::splat(A * A), V::splat(B * B));
+        let (sum, product) = (V::splat(A * A + B * B), V::splat(A * A * B * B));
         let (even_a, odd_a) = (bb.fnma(d2, d4), bb.fnma(d1, d3));
         let (even_b, odd_b) = (aa.fnma(d2, d4), aa.fnma(d1, d3));
         [
@@ -130,6 +146,8 @@ pub(super) struct OutputCall {
     pub(super) tiles: usize,
     /// The first tile's first value.
     pub(super) out: *mut f32,
+    /// From here to where values will be written next.
+    pub(super) ahead: isize,
     /// What is added before the activation, in the same places; or null.
     pub(super) residual: *const f32,
     /// From one row to the next.
@@ -139,8 +157,8 @@ pub(super) struct OutputCall {
     /// Values of a row that are written.
     pub(super) width: usize,
     pub(super) bias: f32,
-    /// The factor of negative values.
-    pub(super) slope: Option<f32>,
+    /// The factor of negative values; 1 for no activation.
+    pub(super) slope: f32,
 }
 
 /// Transforms one output channel of a run of tiles back, and finishes it.
@@ -150,38 +168,60 @@ pub(super) struct OutputCall {
 /// null, read at the rows and values said; the machine has the vector's instructions.
 #[inline(always)]
 pub(super) unsafe fn output<V: Vector>(call: &OutputCall) {
+    // Vectors of tiles that are inside the map altogether need no masks.
+    let whole = if call.height == STEP { call.width / (STEP * V::LANES) * V::LANES } else { 0 };
+    // SAFETY: the caller's promise, passed on.
+    unsafe {
+        for tile in (0..whole).step_by(V::LANES) {
+            tiles::<V, true>(call, tile);
+        }
+        for tile in (whole..call.tiles).step_by(V::LANES) {
+            tiles::<V, false>(call, tile);
+        }
+    }
+}
+
+/// [`output`] of one vector of tiles. `WHOLE`: all values are inside the map.
+///
+/// # Safety
+/// As [`output`].
+#[inline(always)]
+unsafe fn tiles<V: Vector, const WHOLE: bool>(call: &OutputCall, tile: usize) {
     // SAFETY: the caller's promise.
     unsafe {
-        let bias = V::splat(call.bias);
-        for tile in (0..call.tiles).step_by(V::LANES) {
-            let mut half = [[bias; STEP]; EDGE];
-            for (i, half) in half.iter_mut().enumerate() {
-                let at = call.products.add(i * EDGE * call.position + tile);
-                let load = |j: usize| V::load(at.add(j * call.position));
-                *half = output_line([load(0), load(1), load(2), load(3), load(4), load(5)]);
+        let (bias, slope) = (V::splat(call.bias), V::splat(call.slope));
+        let mut half = [[bias; STEP]; EDGE];
+        for (i, half) in half.iter_mut().enumerate() {
+            let at = call.products.add(i * EDGE * call.position + tile);
+            let mut products = [bias; EDGE];
+            for (j, product) in products.iter_mut().enumerate() {
+                *product = V::load(at.add(j * call.position));
             }
-            let mut whole = [[bias; STEP]; STEP];
-            for j in 0..STEP {
-                let column = output_line([0, 1, 2, 3, 4, 5].map(|i: usize| half[i][j]));
-                for (row, value) in whole.iter_mut().zip(column) {
-                    row[j] = value.add(bias);
-                }
+            *half = output_line(products);
+        }
+        let mut whole = [[bias; STEP]; STEP];
+        for j in 0..STEP {
+            let mut column = [bias; EDGE];
+            for (value, half) in column.iter_mut().zip(&half) {
+                *value = half[j];
             }
-            for (y, row) in whole.into_iter().enumerate() {
-                if y >= call.height {
-                    break;
+            for (row, value) in whole.iter_mut().zip(output_line(column)) {
+                row[j] = value.add(bias);
+            }
+        }
+        for (y, row) in whole.into_iter().enumerate() {
+            if !WHOLE && y >= call.height {
+                break;
+            }
+            for (n, mut value) in V::join(row).into_iter().enumerate() {
+                let x = STEP * tile + n * V::LANES;
+                let rest = if WHOLE { V::LANES } else { call.width.saturating_sub(x) };
+                let at = y * call.stride + x;
+                if !call.residual.is_null() {
+                    value = value.add(V::load_up_to(call.residual.wrapping_add(at), rest));
                 }
-                for (n, mut value) in V::join(row).into_iter().enumerate() {
-                    let x = STEP * tile + n * V::LANES;
-                    let (at, rest) = (y * call.stride + x, call.width.saturating_sub(x));
-                    if !call.residual.is_null() {
-                        value = value.add(V::load_up_to(call.residual.wrapping_add(at), rest));
-                    }
-                    if let Some(slope) = call.slope {
-                        value = value.prelu(V::splat(slope));
-                    }
-                    value.store_up_to(call.out.wrapping_add(at), rest);
-                }
+                value.prelu(slope).store_up_to(call.out.wrapping_add(at), rest);
+                V::prefetch(call.out.wrapping_add(at).wrapping_offset(call.ahead));
             }
         }
     }
@@ -192,8 +232,8 @@ pub(super) unsafe fn output<V: Vector>(call: &OutputCall) {
 unsafe fn output_line<V: Vector>([m0, m1, m2, m3, m4, m5]: [V; EDGE]) -> [V; STEP] {
     // SAFETY: the caller has the vector's instructions.
     unsafe {
-        let [a, b, aa, bb] = [A, B, A * A, B * B].map(|x| V::splat(x));
-        let [aaa, bbb] = [A * A * A, B * B * B].map(|x| V::splat(x));
+        let (a, b, aa, bb) = (V::splat(A), V::splat(B), V::splat(A * A), V::splat(B * B));
+        let (aaa, bbb) = (V::splat(A * A * A), V::splat(B * B * B));
         let (sum_a, difference_a) = (m1.add(m2), m1.sub(m2));
         let (sum_b, difference_b) = (m3.add(m4), m3.sub(m4));
         [

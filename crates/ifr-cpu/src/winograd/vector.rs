@@ -35,6 +35,9 @@ pub(super) trait Vector: Copy {
     /// Every lane moved down by one, and the one value at `last` in the last.
     unsafe fn shift(self, last: *const f32) -> Self;
 
+    /// Asks for the line at this address, which need not be valid.
+    unsafe fn prefetch(at: *const f32);
+
     /// All lanes when `n` is at least their number, else [`Vector::load_first`].
     #[inline(always)]
     unsafe fn load_up_to(from: *const f32, n: usize) -> Self {
