@@ -118,7 +118,15 @@ impl Engine {
         if self.plan.as_ref().is_some_and(|p| p.size == (width, height)) {
             return Ok(());
         }
-        let plan = Plan::new(&self.graph, &self.kernels, &self.constants, self.winograd, width, height)?;
+        let plan = Plan::new(
+            &self.graph,
+            &self.kernels,
+            &self.constants,
+            self.winograd,
+            self.options.level,
+            width,
+            height,
+        )?;
         self.plan = None;
         self.done = None;
         if plan.len > self.buffer.len() {

@@ -14,6 +14,7 @@ use super::winograd;
 use crate::kernels::arithmetic::Act;
 use crate::kernels::resize::Axis;
 use crate::layout::{LANES, Layout};
+use crate::level::Level;
 use crate::winograd::Tiles;
 
 /// Channels of one layout that live and die together.
@@ -39,6 +40,7 @@ pub(super) struct Lowering<'a> {
     kernels: &'a [Option<Arc<Kernel>>],
     constants: &'a [Constants],
     winograd: bool,
+    level: Level,
     size: (usize, usize),
     pads: HashMap<Extent, usize>,
     masks: HashMap<Layout, Arc<[u16]>>,
@@ -89,6 +91,7 @@ impl<'a> Lowering<'a> {
         kernels: &'a [Option<Arc<Kernel>>],
         constants: &'a [Constants],
         winograd: bool,
+        level: Level,
         width: usize,
         height: usize,
     ) -> Self {
@@ -114,6 +117,7 @@ impl<'a> Lowering<'a> {
             kernels,
             constants,
             winograd,
+            level,
             size: (width, height),
             pads,
             masks: HashMap::new(),
@@ -333,7 +337,9 @@ impl<'a> Lowering<'a> {
         } else if kernel.transposed {
             let phases = self.scratch(from, outputs.len() * step * step);
             let residual = self.split(&residual, layout, from, step);
-            self.parts(kernel, &inputs, &phases, &residual, from);
+            let joint = if self.winograd { kernel.joint(self.level) } else { None };
+            let joint = joint.filter(|joint| winograd::suits(joint, Tiles::new(from)));
+            self.parts(joint.unwrap_or(kernel), &inputs, &phases, &residual, from);
             let inputs = phases.into_iter().step_by(step * step).collect();
             self.push(Work::Join { inputs, from, step }, outputs.clone(), layout);
         } else {
@@ -381,8 +387,8 @@ impl<'a> Lowering<'a> {
             }
         };
         let parts = kernel.parts.iter().map(call).collect();
-        if self.winograd && winograd::suits(&kernel) {
-            let tiles = Tiles::new(layout);
+        let tiles = Tiles::new(layout);
+        if self.winograd && winograd::suits(&kernel, tiles) {
             let units = winograd::units(&kernel, tiles);
             for part in &kernel.parts {
                 part.winograd();
@@ -491,7 +497,6 @@ mod tests {
     use ifr_net::{IfrNet, Ratio};
 
     use super::*;
-    use crate::level::Level;
 
     #[test]
     fn units_cover_a_convolution_once() {

@@ -14,6 +14,7 @@ use ifr_net::{Graph, Phase, TensorId};
 use crate::error::CpuError;
 use crate::kernels::warp::Samples;
 use crate::layout::{LANES, Layout};
+use crate::level::Level;
 use kernel::Kernel;
 pub(crate) use lower::{Constants, constants};
 use lower::{Lowering, Slot};
@@ -53,11 +54,12 @@ impl Plan {
         kernels: &[Option<Arc<Kernel>>],
         constants: &[Constants],
         winograd: bool,
+        level: Level,
         width: usize,
         height: usize,
     ) -> Result<Self, CpuError> {
         graph.check_size(width, height)?;
-        let mut lowering = Lowering::new(graph, kernels, constants, winograd, width, height);
+        let mut lowering = Lowering::new(graph, kernels, constants, winograd, level, width, height);
         lowering.phase(Phase::Pair);
         let pair_steps = lowering.steps.len();
         lowering.phase(Phase::Instant);

@@ -206,7 +206,7 @@ impl Step {
     /// Multiplications and additions of a convolution done directly, in flop; 0 for the others.
     pub(crate) fn flop(&self) -> u64 {
         let (Work::Conv { kernel, .. } | Work::Winograd { kernel, .. }) = &self.work else { return 0 };
-        let one = |p: &super::kernel::Part| p.inputs.len() * p.outputs.len() * p.taps.len();
+        let one = |p: &super::kernel::Part| p.inputs.len() * p.outputs.len() * p.work;
         let macs: usize = kernel.parts.iter().map(one).sum();
         2 * macs as u64 * (self.layout.width * self.layout.height) as u64
     }
