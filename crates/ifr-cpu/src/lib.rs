@@ -31,6 +31,7 @@ mod memory;
 mod plan;
 mod prior;
 mod profile;
+mod winograd;
 
 pub use engine::{Engine, EngineOptions};
 pub use error::CpuError;

@@ -51,6 +51,12 @@ impl Packed {
     pub(crate) fn outputs(&self) -> usize {
         self.bias.len()
     }
+
+    /// The weight of tap `k` of input `i` for output `o`.
+    pub(crate) fn weight(&self, o: usize, i: usize, k: usize) -> f32 {
+        let block = self.blocks[self.blocks.partition_point(|b| b.first <= o) - 1];
+        self.weights[block.weights + (i * self.taps + k) * block.len + (o - block.first)]
+    }
 }
 
 /// The most output channels a kernel of this level keeps in registers.

@@ -1,11 +1,13 @@
 //! The convolutions of a graph, packed for one level: made once, used at every size.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use ifr_net::{Activation, Conv, DeformConv, Graph, Node, Op, Parameters, Window};
 
 use crate::conv::Packed;
 use crate::level::Level;
+use crate::winograd;
 
 /// Which value a weight applies to: so many rows and columns away, in one phase of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,17 @@ pub(crate) struct Part {
     pub(crate) outputs: std::ops::Range<usize>,
     /// Phase of the output it makes (0 but for transposed ones).
     pub(crate) phase: usize,
+    /// Multiplications for each position, input and output that a direct summation takes.
+    pub(crate) work: usize,
+    /// The weights transformed, once a plan wants them so.
+    winograd: OnceLock<winograd::Packed>,
+}
+
+impl Part {
+    /// The weights for [`winograd`]; for convolutions of nine taps.
+    pub(crate) fn winograd(&self) -> &winograd::Packed {
+        self.winograd.get_or_init(|| winograd::Packed::new(&self.packed))
+    }
 }
 
 /// The parts of one convolution node.
@@ -36,6 +49,8 @@ pub(crate) struct Kernel {
     /// Phases of the input (or, transposed, of the output) along each axis.
     pub(crate) step: usize,
     pub(crate) transposed: bool,
+    /// See [`Kernel::joint`].
+    joint: OnceLock<Option<Arc<Self>>>,
 }
 
 impl Kernel {
@@ -45,12 +60,52 @@ impl Kernel {
         taps.map(|t| t.dy.unsigned_abs().max(t.dx.unsigned_abs())).max().unwrap_or(0)
     }
 
+    /// A transposed convolution of taps within ±1 as one 3×3 convolution that makes all phases, `step`² outputs in place of each:
+    /// most of its weights are zeros, but Winograd's algorithm needs fewer multiplications for it all the same, and
+    /// transforms inputs once for all phases.
+    pub(crate) fn joint(&self, level: Level) -> Option<Arc<Self>> {
+        let make = || {
+            if !self.transposed || self.reach() > 1 {
+                return None;
+            }
+            let phases = self.step * self.step;
+            let groups = self.parts.len() / phases;
+            let part = |group: usize| {
+                // Parts are ordered by phase, then by group.
+                let of = |o: usize| (&self.parts[o % phases * groups + group], o / phases);
+                let (first, outs) = (&self.parts[group], self.parts[group].outputs.len());
+                let weight = |o: usize, i: usize, k: usize| {
+                    let (part, o) = of(o);
+                    let tap = Tap { phase: 0, dy: k as isize / 3 - 1, dx: k as isize % 3 - 1 };
+                    part.taps.iter().position(|&t| t == tap).map_or(0.0, |k| part.packed.weight(o, i, k))
+                };
+                let values = |pick: &dyn Fn(&Packed) -> &[f32]| {
+                    (0..outs * phases).filter_map(|o| pick(&of(o).0.packed).get(of(o).1).copied()).collect()
+                };
+                Part {
+                    packed: Packed::new(
+                        level,
+                        [outs * phases, first.inputs.len(), 9],
+                        weight,
+                        values(&|p| &p.bias),
+                        values(&|p| &p.slopes),
+                    ),
+                    taps: (0..9).map(|k| Tap { phase: 0, dy: k / 3 - 1, dx: k % 3 - 1 }).collect(),
+                    inputs: first.inputs.clone(),
+                    outputs: first.outputs.start * phases..first.outputs.end * phases,
+                    phase: 0,
+                    work: first.work,
+                    winograd: OnceLock::new(),
+                }
+            };
+            let parts = (0..groups).map(part).collect();
+            Some(Arc::new(Self { parts, step: 1, transposed: false, joint: OnceLock::new() }))
+        };
+        self.joint.get_or_init(make).clone()
+    }
+
     /// Packs every convolution of a graph, by node. Nodes that share their parameters share the packing.
-    pub(crate) fn of_graph(
-        graph: &Graph,
-        parameters: &Parameters,
-        level: Level,
-    ) -> Vec<Option<std::sync::Arc<Self>>> {
+    pub(crate) fn of_graph(graph: &Graph, parameters: &Parameters, level: Level) -> Vec<Option<Arc<Self>>> {
         let mut known = HashMap::new();
         let mut make = |node: &Node| {
             let (conv, transposed) = match &node.op {
@@ -83,7 +138,7 @@ impl Kernel {
                 };
                 let inputs = taps * conv.inputs.iter().map(ifr_net::Source::channels).sum::<usize>();
                 let slopes = slopes.unwrap_or_default();
-                std::sync::Arc::new(if transposed {
+                Arc::new(if transposed {
                     transposed_kernel(&conv, parameters, &slopes, level, inputs, outputs)
                 } else {
                     kernel(&conv, parameters, &slopes, level, inputs, outputs)
@@ -161,9 +216,11 @@ fn kernel(
             inputs: group * ins..(group + 1) * ins,
             outputs,
             phase: 0,
+            work: k * k,
+            winograd: OnceLock::new(),
         }
     };
-    Kernel { parts: (0..conv.groups).map(part).collect(), step: s, transposed: false }
+    Kernel { parts: (0..conv.groups).map(part).collect(), step: s, transposed: false, joint: OnceLock::new() }
 }
 
 fn transposed_kernel(
@@ -201,8 +258,10 @@ fn transposed_kernel(
                 inputs: group * ins..(group + 1) * ins,
                 outputs,
                 phase,
+                work: at.len(),
+                winograd: OnceLock::new(),
             });
         }
     }
-    Kernel { parts, step: s, transposed: true }
+    Kernel { parts, step: s, transposed: true, joint: OnceLock::new() }
 }

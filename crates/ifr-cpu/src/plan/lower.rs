@@ -11,10 +11,13 @@ use ifr_net::{
 use super::deform::{Deform, Interleaved, Steering};
 use super::kernel::{Kernel, fused_slopes};
 use super::step::{Address, Operands, PartCall, Pointwise, SUM_ROWS, Step, Unit, Work};
+use super::winograd;
 use crate::kernels::arithmetic::Act;
 use crate::kernels::deform::interleaved;
 use crate::kernels::resize::Axis;
 use crate::layout::{LANES, Layout};
+use crate::level::Level;
+use crate::winograd::Tiles;
 
 /// Channels of one layout that live and die together.
 #[derive(Clone, Debug)]
@@ -49,6 +52,8 @@ pub(super) struct Lowering<'a> {
     graph: &'a Graph,
     kernels: &'a [Option<Arc<Kernel>>],
     constants: &'a [Constants],
+    winograd: bool,
+    level: Level,
     size: (usize, usize),
     pads: HashMap<Extent, usize>,
     masks: HashMap<Layout, Arc<[u16]>>,
@@ -100,6 +105,8 @@ impl<'a> Lowering<'a> {
         graph: &'a Graph,
         kernels: &'a [Option<Arc<Kernel>>],
         constants: &'a [Constants],
+        winograd: bool,
+        level: Level,
         width: usize,
         height: usize,
     ) -> Self {
@@ -124,6 +131,8 @@ impl<'a> Lowering<'a> {
             graph,
             kernels,
             constants,
+            winograd,
+            level,
             size: (width, height),
             pads,
             masks: HashMap::new(),
@@ -399,7 +408,10 @@ impl<'a> Lowering<'a> {
         } else if kernel.transposed {
             let phases = self.scratch(from, outputs.len() * step * step);
             let residual = self.split(&residual, layout, from, step);
-            self.parts(kernel, &inputs, &phases, &residual, from);
+            let alone = self.winograd && self.last_act() == Act::None;
+            let joint = if alone { kernel.joint(self.level) } else { None };
+            let joint = joint.filter(|joint| winograd::suits(joint, Tiles::new(from)));
+            self.parts(joint.unwrap_or(kernel), &inputs, &phases, &residual, from);
             let inputs = phases.into_iter().step_by(step * step).collect();
             self.push(Work::Join { inputs, from, step }, outputs, layout);
         } else {
@@ -444,9 +456,19 @@ impl<'a> Lowering<'a> {
             }
         };
         let parts = kernel.parts.iter().map(call).collect();
+        let tiles = Tiles::new(layout);
+        let act = self.last_act();
+        if self.winograd && act == Act::None && winograd::suits(&kernel, tiles) {
+            let units = winograd::units(&kernel, tiles);
+            for part in &kernel.parts {
+                part.winograd();
+            }
+            self.push(Work::Winograd { kernel, parts, tiles, units }, Vec::new(), layout);
+            return;
+        }
         let masks = self.masks(layout);
         let units = units(&kernel, layout);
-        self.push(Work::Conv { kernel, parts, masks, units, act: self.last_act() }, Vec::new(), layout);
+        self.push(Work::Conv { kernel, parts, masks, units, act }, Vec::new(), layout);
     }
 
     fn masks(&mut self, layout: Layout) -> Arc<[u16]> {
@@ -547,7 +569,7 @@ fn units(kernel: &Kernel, layout: Layout) -> Vec<Unit> {
                 units.push(Unit {
                     part: index,
                     blocks: group * blocks / groups..(group + 1) * blocks / groups,
-                    vectors: s * strip..((s + 1) * strip).min(vectors),
+                    range: s * strip..((s + 1) * strip).min(vectors),
                 });
             }
         }
@@ -560,7 +582,6 @@ mod tests {
     use ifr_net::{IfrNet, Ratio};
 
     use super::*;
-    use crate::level::Level;
 
     #[test]
     fn units_cover_a_convolution_once() {
@@ -573,7 +594,7 @@ mod tests {
                 let mut done = vec![0; kernel.parts.len() * blocks * layout.vectors()];
                 for unit in units(kernel, layout) {
                     for block in unit.blocks {
-                        for vector in unit.vectors.clone() {
+                        for vector in unit.range.clone() {
                             done[(unit.part * blocks + block) * layout.vectors() + vector] += 1;
                         }
                     }

@@ -7,6 +7,7 @@ mod lower;
 mod place;
 pub(crate) mod run;
 pub(crate) mod step;
+mod winograd;
 
 use std::sync::Arc;
 
@@ -14,7 +15,9 @@ use ifr_net::{Graph, Phase, TensorId};
 
 use crate::error::CpuError;
 use crate::kernels::warp::Samples;
-use crate::layout::Layout;
+use crate::layout::{LANES, Layout};
+use crate::level::Level;
+use crate::memory::PAGE_VALUES;
 use kernel::Kernel;
 pub(crate) use lower::{Constants, constants};
 use lower::{Lowering, Slot};
@@ -67,12 +70,14 @@ impl Plan {
         graph: &Graph,
         kernels: &[Option<Arc<Kernel>>],
         constants: &[Constants],
+        winograd: bool,
+        level: Level,
         width: usize,
         height: usize,
         keep: Option<&[[TensorId; 2]]>,
     ) -> Result<Self, CpuError> {
         graph.check_size(width, height)?;
-        let mut lowering = Lowering::new(graph, kernels, constants, width, height);
+        let mut lowering = Lowering::new(graph, kernels, constants, winograd, level, width, height);
         lowering.phase(Phase::Pair);
         let pair_steps = lowering.steps.len();
         lowering.phase(Phase::Instant);
@@ -115,8 +120,15 @@ impl Plan {
             Kept { starts: slots.map(|slot| starts[slot]), len: lives[slots[0]].len }
         };
         let (keeps, kept) = (keep.is_some(), keep.unwrap_or_default().iter().map(kept).collect());
-        let scratch = steps.iter().map(Step::scratch).max().unwrap_or(0);
+        let scratch = steps.iter().map(Step::scratch).max().unwrap_or(0).next_multiple_of(LANES);
         Ok(Self { size: (width, height), steps, pair_steps, inputs, outputs, len, scratch, keeps, kept })
+    }
+}
+
+impl Plan {
+    /// Where threads' own memory begins: at a large page, since it is used in many places at a time.
+    pub(crate) fn scratch_start(&self) -> usize {
+        if self.scratch == 0 { self.len } else { self.len.next_multiple_of(PAGE_VALUES) }
     }
 }
 

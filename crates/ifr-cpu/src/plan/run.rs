@@ -16,6 +16,7 @@ use crate::kernels::{deform, norm, phase, resize, warp};
 use crate::layout::{LANES, Layout};
 use crate::level::Level;
 use crate::memory::{Buffer, Memory};
+use crate::winograd;
 
 /// Memory beside the maps: a piece for each of some lanes, of which one thread at a time works in each.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +84,7 @@ unsafe fn run_unit(step: &Step, unit: usize, level: Level, memory: Memory, scrat
         match &step.work {
             Work::Conv { .. } => run_conv(step, unit, level, memory),
             Work::Deform(deform) => deform.run(step, unit, level, memory, scratch),
+            Work::Winograd { .. } => run_winograd(step, unit, level, memory, scratch),
             Work::Interleave { inputs, run } => {
                 let (layout, width) = (step.layout, deform::interleaved(*run));
                 let start = unit * INTERLEAVE_VALUES;
@@ -148,13 +150,13 @@ unsafe fn run_conv(step: &Step, unit: usize, level: Level, memory: Memory) {
     };
     // SAFETY: planes have a front and a back as long as taps reach, and kernels were packed for this level; the caller
     // promises the rest.
-    unsafe { conv::run(level, &call, unit.blocks.clone(), unit.vectors.clone()) };
-    let (front, back) = (unit.vectors.start == 0, unit.vectors.end == masks.len());
+    unsafe { conv::run(level, &call, unit.blocks.clone(), unit.range.clone()) };
+    let (front, back) = (unit.range.start == 0, unit.range.end == masks.len());
     for block in &packed.blocks[unit.blocks.clone()] {
         for &plane in &part.outputs[block.first..block.first + block.len] {
             if *act != Act::None {
                 // SAFETY: these positions are this unit's own.
-                unsafe { activate_vectors(memory, plane, &unit.vectors, masks, *act, level) };
+                unsafe { activate_vectors(memory, plane, &unit.range, masks, *act, level) };
             }
             // SAFETY: the first and last unit of a plane own its front and back.
             unsafe { clear_ends(memory, plane, step.layout, front, back, step.layout.body()) };
@@ -178,6 +180,37 @@ pub(super) unsafe fn activate_vectors(
     let values = unsafe { memory.write(plane + vectors.start * LANES, vectors.len() * LANES) };
     arithmetic::activate(level, act, values);
     arithmetic::mask(level, &masks[vectors.clone()], values);
+}
+
+/// # Safety
+/// As for [`run_unit`].
+unsafe fn run_winograd(step: &Step, unit: usize, level: Level, memory: Memory, scratch: usize) {
+    let Work::Winograd { kernel, parts, tiles, units } = &step.work else { return };
+    let unit = &units[unit];
+    let (part, call) = (&kernel.parts[unit.part], &parts[unit.part]);
+    let (outputs, layout) = (&call.outputs, step.layout);
+    let call = winograd::Call {
+        base: memory.base(),
+        direct: &part.packed,
+        packed: part.winograd(),
+        inputs: &call.inputs,
+        outputs,
+        residual: &call.residual,
+        tiles: *tiles,
+    };
+    // SAFETY: planes have a pad of at least 1, kernels were packed for this level, and scratch memory begins at whole vectors
+    // and is as long as the longest unit wants; the caller promises the rest.
+    unsafe {
+        let scratch = memory.base().add(scratch);
+        winograd::run(level, &call, unit.blocks.clone(), unit.range.clone(), scratch);
+    }
+    let (front, back) = (unit.range.start == 0, unit.range.end == tiles.count());
+    for block in &part.packed.blocks[unit.blocks.clone()] {
+        for &plane in &outputs[block.first..block.first + block.len] {
+            // SAFETY: the first and last unit of a plane own its front and back.
+            unsafe { clear_ends(memory, plane, layout, front, back, layout.height * layout.stride()) };
+        }
+    }
 }
 
 /// Zeroes what is before and after a plane's values, where those are `used` long.
@@ -356,6 +389,7 @@ unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level,
         Work::Warp { .. } | Work::LayerNorm { .. } => {}
         // Not row by row.
         Work::Conv { .. }
+        | Work::Winograd { .. }
         | Work::Deform(_)
         | Work::Interleave { .. }
         | Work::Sum { .. }

@@ -10,6 +10,7 @@ use super::kernel::Kernel;
 use crate::kernels::arithmetic::Act;
 use crate::kernels::resize::Axis;
 use crate::layout::Layout;
+use crate::winograd::{self, Tiles};
 
 /// Where a plane's first value is: while a plan is being made, slot and channel; afterwards, floats from the start of
 /// the buffer.
@@ -48,7 +49,8 @@ pub(crate) struct PartCall {
 pub(crate) struct Unit {
     pub(crate) part: usize,
     pub(crate) blocks: Range<usize>,
-    pub(crate) vectors: Range<usize>,
+    /// Vectors of the output planes, or (by Winograd's algorithm) tiles of them.
+    pub(crate) range: Range<usize>,
 }
 
 /// What is computed value by value.
@@ -71,6 +73,8 @@ pub(crate) enum Work {
     Join { inputs: Vec<Address>, from: Layout, step: usize },
     /// A convolution without stride; `act` follows the kernels' own epilogue.
     Conv { kernel: Arc<Kernel>, parts: Vec<PartCall>, masks: Arc<[u16]>, units: Vec<Unit>, act: Act },
+    /// A 3×3 convolution without stride, by Winograd's algorithm.
+    Winograd { kernel: Arc<Kernel>, parts: Vec<PartCall>, tiles: Tiles, units: Vec<Unit> },
     /// A backward warp.
     Warp { images: Vec<Address>, flow: [Address; 2] },
     /// Planes of groups of `run` channels, interleaved: each group's take [`interleaved`](crate::kernels::deform::interleaved)
@@ -131,13 +135,20 @@ impl Step {
 
     /// Floats of scratch memory that each thread needs for it.
     pub(crate) fn scratch(&self) -> usize {
-        if let Work::Deform(deform) = &self.work { deform.scratch() } else { 0 }
+        match &self.work {
+            Work::Deform(deform) => deform.scratch(),
+            Work::Winograd { kernel, units, .. } => {
+                let one = |u: &Unit| winograd::scratch_len(&kernel.parts[u.part].packed, u.range.len());
+                units.iter().map(one).max().unwrap_or(0)
+            }
+            _ => 0,
+        }
     }
 
     /// Into how many units the step is divided; they may run in any order, on any thread.
     pub(crate) fn units(&self) -> usize {
         match &self.work {
-            Work::Conv { units, .. } => units.len(),
+            Work::Conv { units, .. } | Work::Winograd { units, .. } => units.len(),
             Work::Sum { inputs, blocks, .. } => inputs.len() * blocks,
             Work::Mean { .. } | Work::Response { .. } => 1,
             Work::Interleave { .. } => self.layout.plane().div_ceil(INTERLEAVE_VALUES),
@@ -152,7 +163,7 @@ impl Step {
         match &mut self.work {
             Work::Fill { value } => f(false, value),
             Work::Split { inputs, .. } | Work::Join { inputs, .. } | Work::Sum { inputs, .. } => read(inputs),
-            Work::Conv { parts, .. } => {
+            Work::Conv { parts, .. } | Work::Winograd { parts, .. } => {
                 for part in parts {
                     part.inputs.iter_mut().chain(&mut part.residual).for_each(|a| f(false, a));
                     part.outputs.iter_mut().for_each(|a| f(true, a));
@@ -196,6 +207,7 @@ impl Step {
             Work::Split { .. } => "split",
             Work::Join { .. } => "join",
             Work::Conv { .. } => "conv",
+            Work::Winograd { .. } => "winograd",
             Work::Warp { .. } => "warp",
             Work::Interleave { .. } => "interleave",
             Work::Deform(_) => "deform",
@@ -206,10 +218,14 @@ impl Step {
         }
     }
 
-    /// Multiplications and additions of a convolution, in flop; 0 for the others.
+    /// Multiplications and additions of a convolution done directly, in flop; 0 for the others.
     pub(crate) fn flop(&self) -> u64 {
-        let (Work::Conv { kernel, .. } | Work::Deform(Deform { kernel, .. })) = &self.work else { return 0 };
-        let one = |p: &super::kernel::Part| p.packed.inputs * p.packed.outputs() * p.taps.len();
+        let (Work::Conv { kernel, .. } | Work::Winograd { kernel, .. } | Work::Deform(Deform { kernel, .. })) =
+            &self.work
+        else {
+            return 0;
+        };
+        let one = |p: &super::kernel::Part| p.packed.inputs * p.packed.outputs() * p.work;
         let macs: usize = kernel.parts.iter().map(one).sum();
         2 * macs as u64 * (self.layout.width * self.layout.height) as u64
     }

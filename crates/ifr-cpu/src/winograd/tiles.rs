@@ -1,0 +1,68 @@
+//! The tiles of a map.
+
+use std::ops::Range;
+
+use super::STEP;
+use crate::layout::Layout;
+
+/// A map cut into tiles of 4×4, row by row from its origin; those at the right and lower edge may reach beyond.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tiles {
+    layout: Layout,
+}
+
+/// Neighbouring tiles of one row of tiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    /// The row of tiles.
+    pub(super) row: usize,
+    /// The first tile's place in it.
+    pub(super) column: usize,
+    pub(super) len: usize,
+    /// The first tile's place in the range it was taken from.
+    pub(super) lane: usize,
+}
+
+impl Tiles {
+    pub(crate) fn new(layout: Layout) -> Self {
+        Self { layout }
+    }
+
+    pub(crate) fn layout(self) -> Layout {
+        self.layout
+    }
+
+    /// Tiles of a row.
+    pub(crate) fn across(self) -> usize {
+        self.layout.width.div_ceil(STEP)
+    }
+
+    pub(crate) fn count(self) -> usize {
+        self.across() * self.layout.height.div_ceil(STEP)
+    }
+
+    /// A range of tiles, row by row.
+    pub(super) fn runs(self, tiles: Range<usize>) -> impl Iterator<Item = Run> {
+        let (across, start) = (self.across(), tiles.start);
+        let mut at = start;
+        std::iter::from_fn(move || {
+            let (row, column) = (at / across, at % across);
+            let run = Run { row, column, len: (across - column).min(tiles.end - at), lane: at - start };
+            at += run.len;
+            (run.len > 0).then_some(run)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_end_with_rows_and_ranges() {
+        let tiles = Tiles::new(Layout::new(9, 5, 1));
+        assert_eq!((tiles.across(), tiles.count()), (3, 6));
+        let runs: Vec<_> = tiles.runs(1..6).map(|run| (run.row, run.column, run.len, run.lane)).collect();
+        assert_eq!(runs, [(0, 1, 2, 0), (1, 0, 3, 2)]);
+    }
+}
