@@ -177,8 +177,9 @@ impl Engine {
     /// As [`Engine::prepare`], and [`CpuError::Input`] when number or lengths of the inputs are not what the graph asks
     /// for.
     pub fn pair(&mut self, width: usize, height: usize, inputs: &[&[f32]]) -> Result<(), CpuError> {
-        self.prepare(width, height)?;
+        // A pair that ends in an error is none, and the one before it is gone: nobody shall share with the wrong one.
         self.done = None;
+        self.prepare(width, height)?;
         self.check(Phase::Pair, inputs)?;
         self.upload(Phase::Pair, inputs);
         self.run(Phase::Pair, [false; 2]);
@@ -204,10 +205,10 @@ impl Engine {
         images: [&[f32]; 2],
         shared: Shared,
     ) -> Result<(), CpuError> {
+        let keeps = self.plan.as_ref().is_some_and(|p| p.keeps && p.size == (width, height));
+        let shared = if self.done.take().is_some() && keeps { shared } else { Shared::default() };
         self.sharing |= !self.twins.is_empty();
         self.prepare(width, height)?;
-        let shared = if self.done.is_some() && self.sharing { shared } else { Shared::default() };
-        self.done = None;
         self.check(Phase::Pair, &images)?;
         if let (Some(plan), Some(how)) = (&self.plan, shared.moves()) {
             let buffer = &mut self.buffer;

@@ -101,6 +101,9 @@ fn nothing_is_shared_with_nothing() {
     assert!(matches!(engine.pair_sharing(SIZE.0, SIZE.1, [&a, &b[1..]], all), Err(CpuError::Input(_))));
     engine.pair_sharing(SIZE.0, SIZE.1, [&b, &a], all).unwrap();
     let second = middle(&mut engine, SIZE);
+    assert!(matches!(engine.pair_sharing(SIZE.0 + 1, SIZE.1, [&b, &a], all), Err(CpuError::Graph(_))));
+    engine.pair_sharing(SIZE.0, SIZE.1, [&a, &b], all).unwrap();
+    assert!(middle(&mut engine, SIZE) == first, "nor is anything shared with a size that was refused");
     assert!(first == fresh(&mut engine, SIZE, [&a, &b]));
     assert!(second == fresh(&mut engine, SIZE, [&b, &a]), "the pair before ended in an error");
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::kernel::Kernel;
+use super::lower::UNIT_VECTORS;
 use super::run::{activate_vectors, clear_ends};
 use super::step::{Address, Step};
 use crate::conv::{self, Call};
@@ -59,8 +60,6 @@ pub(crate) struct Deform {
 
 /// Scratch memory of a unit, about: half of a second-level cache, since the interleaved maps want some of it.
 const SCRATCH_BYTES: usize = 1 << 19;
-/// Vectors of a unit are a multiple of this: all tile widths of the convolution divide it.
-const UNIT_VECTORS: usize = 12;
 
 impl Deform {
     pub(super) fn new(

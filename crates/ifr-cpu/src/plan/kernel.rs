@@ -111,7 +111,7 @@ impl Kernel {
             let (conv, transposed) = match &node.op {
                 Op::Conv(conv) => (conv.clone(), false),
                 Op::ConvTranspose(conv) => (conv.clone(), true),
-                // Its samples are planes of their own, one for each input and tap: what is left is a convolution 1/1/0.
+                // Of its samples, one for each input and tap, what is left is a convolution 1/1/0.
                 Op::DeformConv(DeformConv { conv, .. }) => {
                     (Conv { window: Window::ONE, ..conv.clone() }, false)
                 }

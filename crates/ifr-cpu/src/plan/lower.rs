@@ -548,7 +548,7 @@ const UNIT_MACS: usize = 1 << 20;
 /// Units that every convolution is cut into where that is possible, so that threads finish together.
 const UNITS: usize = 16;
 /// Vectors of a unit are a multiple of this: all tile widths divide it.
-const UNIT_VECTORS: usize = 12;
+pub(super) const UNIT_VECTORS: usize = 12;
 
 /// Cuts a convolution into units. They depend on its shape alone.
 fn units(kernel: &Kernel, layout: Layout) -> Vec<Unit> {

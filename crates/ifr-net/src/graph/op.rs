@@ -447,3 +447,24 @@ impl Op {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{IfrNet, IfrPlus, Ratio};
+
+    #[test]
+    fn operations_on_other_views_read_those() {
+        let graphs = [
+            IfrNet::S_FLOW.graph(Ratio::ONE.halved()).unwrap(),
+            IfrPlus::PUBLISHED.graph(Ratio::ONE.halved(), Ratio::ONE.halved()).unwrap(),
+        ];
+        for node in graphs.iter().flat_map(|graph| graph.nodes()) {
+            assert_eq!(node.op.with_views(|view| view), node.op);
+            let further = |view: View| View { first: view.first + 3, ..view };
+            let moved = node.op.with_views(further);
+            assert_eq!(moved.views(), node.op.views().into_iter().map(further).collect::<Vec<_>>());
+            assert_ne!(moved, node.op);
+        }
+    }
+}
