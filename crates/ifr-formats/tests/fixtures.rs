@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use ifr_formats::Imported;
 use ifr_net::{Dtype, ParameterStore};
+use support::Program;
 
 /// What `make.py` fills arrays with.
 fn value(n: usize, i: usize) -> f32 {
@@ -52,6 +53,29 @@ fn torch_in_all_its_forms() {
     expected.insert("optimizer.state.0.exp_avg", rows(6, &[2, 3]));
     for name in ["zip.pth", "legacy.pth", "protocol4.pth"] {
         compare(&open(name), &expected, "state_dict.module.");
+    }
+}
+
+/// No machine at hand writes these: the same program, with the numbers' bytes turned round.
+#[test]
+fn torch_of_big_endian_machines() {
+    let values: Vec<f32> = (0..6).map(|i| value(1, i)).collect();
+    let arrays = vec![("w".to_owned(), vec![2, 3], values.clone())];
+    let turned: Vec<u8> = values.iter().flat_map(|v| v.to_be_bytes()).collect();
+    let zipped = support::zip(&[
+        ("a/data.pkl".to_owned(), Program::state_dict(&arrays, false)),
+        ("a/byteorder".to_owned(), b"big".to_vec()),
+        ("a/data/0".to_owned(), turned.clone()),
+    ]);
+    let mut legacy = support::torch_legacy(&arrays);
+    let said = legacy.windows(2).position(|w| w == [0x88, b's']).unwrap();
+    legacy[said] = 0x89;
+    legacy.truncate(legacy.len() - 8 - turned.len());
+    legacy.extend(6_u64.to_be_bytes());
+    legacy.extend(turned);
+    for file in [zipped, legacy] {
+        let store = Imported::arrays("big", file).unwrap();
+        assert_eq!(store.read("w").unwrap(), values);
     }
 }
 
