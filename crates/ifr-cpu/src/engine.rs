@@ -164,10 +164,11 @@ impl Engine {
         self.options.pool.as_ref().map_or_else(rayon::current_num_threads, |pool| pool.current_num_threads())
     }
 
-    /// Bytes of the buffer that all maps live in and threads work in, for the size last prepared; 0 before that.
+    /// Bytes that all maps live in, for the size last prepared; 0 before that. Each thread has up to about 2 MB more for
+    /// itself.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.buffer.len() * size_of::<f32>()
+        self.plan.as_ref().map_or(0, |plan| plan.len * size_of::<f32>())
     }
 
     /// Takes the inputs of a pair (those of the graph's inputs that are of [`Phase::Pair`], in order; each channels × height ×
