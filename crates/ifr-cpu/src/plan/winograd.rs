@@ -85,3 +85,53 @@ pub(super) fn units(kernel: &Kernel, tiles: Tiles) -> Vec<Unit> {
     }
     units
 }
+
+#[cfg(test)]
+mod tests {
+    use ifr_net::{IfrNet, Parameters, Ratio};
+
+    use super::*;
+    use crate::layout::Layout;
+    use crate::level::Level;
+
+    #[test]
+    fn units_cover_a_convolution_once() {
+        let graph = IfrNet::S.graph(Ratio::ONE).unwrap();
+        let kernels = Kernel::of_graph(&graph, &Parameters::by_rule(&graph), Level::best());
+        for (width, height) in [(28, 16), (29, 17), (224, 128), (640, 352), (5000, 5)] {
+            let tiles = Tiles::new(Layout::new(width, height, 1));
+            let mut suited = 0;
+            for kernel in kernels.iter().flatten().filter(|k| suits(k, tiles)) {
+                suited += 1;
+                let blocks = kernel.parts[0].packed.blocks.len();
+                let mut done = vec![0; blocks * tiles.count()];
+                for unit in units(kernel, tiles) {
+                    assert!(unit.range.len() <= MOST_TILES);
+                    for block in unit.blocks {
+                        for tile in unit.range.clone() {
+                            done[block * tiles.count() + tile] += 1;
+                        }
+                    }
+                }
+                assert!(done.iter().all(|&n| n == 1), "{width}x{height}");
+            }
+            assert!(suited > 10, "{suited} convolutions");
+        }
+    }
+
+    #[test]
+    fn what_does_not_pay_is_left_alone() {
+        let graph = IfrNet::S.graph(Ratio::ONE).unwrap();
+        let kernels = Kernel::of_graph(&graph, &Parameters::by_rule(&graph), Level::best());
+        let large = Tiles::new(Layout::new(224, 128, 1));
+        let small = Tiles::new(Layout::new(7, 4, 1));
+        for kernel in kernels.iter().flatten() {
+            assert!(!suits(kernel, small));
+            // Strides and transposed convolutions are not of this form; the latter's joint form is.
+            assert_eq!(suits(kernel, large), kernel.step == 1);
+            let joint = kernel.joint(Level::best());
+            assert_eq!(joint.is_some(), kernel.transposed);
+            assert!(joint.is_none_or(|joint| suits(&joint, large)));
+        }
+    }
+}
