@@ -1,9 +1,9 @@
 //! Which network is trained, and the weights it begins with.
 
-use ifr_net::{Graph, IfrPlus, Network, ParamInfo, ParameterError, ParameterStore, Parameters};
+use ifr_net::{Graph, IfrPlus, Network, ParamInfo, ParameterError, ParameterStore, Parameters, Timesteps};
 use ifr_torch::initial_parameters;
 
-use crate::config::{ModelConfig, Prior};
+use crate::config::{Config, DataKind, ModelConfig, Prior};
 use crate::{TrainError, encoder};
 
 /// What joins the name of a network with the name of its prior.
@@ -35,6 +35,14 @@ pub(crate) fn find(model: &ModelConfig) -> Result<Network, TrainError> {
     Network::all()
         .find(|network| network.name() == name)
         .ok_or_else(|| TrainError::Internal(format!("there is no network {name}: {} are known", known())))
+}
+
+/// The instants that weights trained so will know. Those of triplets have seen the middle alone, whatever the network could
+/// learn; a prior brings them to other instants all the same.
+pub(crate) fn timesteps(config: &Config) -> Result<Timesteps, TrainError> {
+    let middles = config.data.kind == DataKind::Vimeo && config.model.prior == Prior::None;
+    let network = find(&config.model)?.timesteps();
+    Ok(if middles { Timesteps::Midpoint } else { network })
 }
 
 /// The weights that training begins with: those of `model.init`, or random ones by `seed`; the encoder's are those of

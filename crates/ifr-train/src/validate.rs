@@ -12,7 +12,8 @@ use ifr_eval::{
     Blend, ClipOptions, EvalOptions, Interpolated, Method, Report, Set, SetOptions, evaluate, open_set,
 };
 use ifr_flow::{FlowInterpolator, FlowOptions};
-use ifr_net::{Graph, Parameters};
+use ifr_frame::BisectDepth;
+use ifr_net::{Graph, Parameters, Timesteps};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::{Deserialize, Serialize};
 
@@ -115,16 +116,21 @@ impl Validator {
         Ok(Some(scores))
     }
 
-    /// Measures weights; `None` where `halt` said so before the end.
+    /// Measures weights that know these instants; `None` where `halt` said so before the end.
     pub(crate) fn measure(
         &self,
         graph: &Graph,
         parameters: &Parameters,
+        timesteps: Timesteps,
         halt: &Halt<'_>,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Vec<SetScores>>, TrainError> {
         let options = EngineOptions { pool: Some(Arc::clone(&self.pool)), ..EngineOptions::default() };
         let engine = NetInterpolator::new(graph, parameters, options)?;
+        let engine = match timesteps {
+            Timesteps::Any => engine,
+            Timesteps::Midpoint => engine.bisecting(BisectDepth::default()),
+        };
         let mut methods: Vec<Box<dyn Method>> = vec![Box::new(Interpolated::new(engine))];
         let mut reports = Vec::new();
         for set in &self.sets {

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::event::{Event, StepReport, Validation};
 use crate::feed::{Fed, Feed};
 use crate::guard::Verdict;
+use crate::network;
 use crate::validate::Validator;
 
 /// The time since the run began.
@@ -202,9 +203,10 @@ impl Job {
         let Some(validator) = &self.validator else { return Ok(None) };
         let (step, start, deadline) = (self.learner.step_count(), (self.clock)(), self.budget.deadline());
         let parameters = self.learner.averaged()?;
+        let timesteps = network::timesteps(&self.config)?;
         let halt =
             || stop.load(Ordering::Relaxed) || deadline.is_some_and(|deadline| (self.clock)() >= deadline);
-        let sets = validator.measure(&self.plain, &parameters, &halt, watch)?;
+        let sets = validator.measure(&self.plain, &parameters, timesteps, &halt, watch)?;
         let took = (self.clock)().saturating_sub(start);
         let Some(sets) = sets else {
             if stop.load(Ordering::Relaxed) {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ifr_net::{Dtype, Graph, ParameterStore, Parameters, write_safetensors};
+use ifr_net::{Dtype, Graph, ParameterStore, Parameters, Timesteps, write_safetensors};
 use ifr_torch::download_values;
 
 use crate::TrainError;
@@ -157,6 +157,7 @@ pub(super) fn words(
 ) -> Result<Words, TrainError> {
     let mut words = network::find(&config.model)?.metadata();
     let mut say = |key: &str, value: String| words.insert(key.to_owned(), value);
+    say(Timesteps::KEY, network::timesteps(config)?.to_string());
     say("steps", updates.to_string());
     if step > updates {
         say("steps left out", (step - updates).to_string());

@@ -75,7 +75,8 @@ fn it_is_measured_and_exported() {
     let exported = Parameters::read(&graphs(NETWORK).plain, &store).unwrap();
     let values: Vec<f32> = exported.iter().flat_map(|(_, values)| values.iter().copied()).collect();
     assert_eq!(values, last(&config, NETWORK).ema);
-    assert_eq!(store.metadata()["network"], "ifr-plus");
+    let words = store.metadata();
+    assert_eq!((words["network"].as_str(), words["timesteps"].as_str()), ("ifr-plus", "midpoint"));
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn averaged_weights_are_measured_beside_the_baselines_and_the_best_are_exported(
     assert_eq!(values, checkpoint.ema);
     let words = store.metadata();
     assert_eq!((words["network"].as_str(), words["data"].as_str()), ("ifrnet-s", "a film"));
-    assert_eq!(words["steps"], best.step.to_string());
+    assert_eq!((&words["steps"], words["timesteps"].as_str()), (&best.step.to_string(), "any"));
     assert!(words["psnr film"].contains("dB over 2 frames"), "{words:?}");
 }
 
