@@ -156,7 +156,7 @@ impl Engine {
         let threads = pool.map_or_else(rayon::current_num_threads, |p| p.current_num_threads());
         if plan.scratch * threads > self.scratch.len() {
             self.scratch = Buffer::default();
-            self.scratch = Buffer::in_pages(plan.scratch * threads)?;
+            self.scratch = Buffer::new(plan.scratch * threads)?;
         }
         Ok(())
     }
