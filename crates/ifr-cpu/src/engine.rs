@@ -139,10 +139,10 @@ impl Engine {
         )?;
         self.plan = None;
         self.done = None;
-        let len = plan.scratch_start().saturating_add(plan.scratch.saturating_mul(self.lanes()));
+        let len = plan.len.saturating_add(plan.scratch.saturating_mul(self.lanes()));
         if len > self.buffer.len() {
             self.buffer = Buffer::default();
-            self.buffer = Buffer::in_pages(len)?;
+            self.buffer = Buffer::new(len)?;
         }
         if let Some(profile) = &mut self.profile {
             profile.start(&self.graph, &plan);
@@ -331,9 +331,8 @@ impl Engine {
             Phase::Instant => plan.pair_steps..plan.steps.len(),
         };
         // Lanes as the buffer has room for, whatever pool this is called in now.
-        let start = plan.scratch_start();
-        let room = (self.buffer.len() - start) / plan.scratch.max(1);
-        let scratch = Scratch { start, len: plan.scratch, lanes: room.min(self.lanes()).max(1) };
+        let room = (self.buffer.len() - plan.len) / plan.scratch.max(1);
+        let scratch = Scratch { start: plan.len, len: plan.scratch, lanes: room.min(self.lanes()).max(1) };
         let (level, buffer) = (self.options.level, &mut self.buffer);
         let (profile, images) = (&mut self.profile, &self.images);
         let work = || {

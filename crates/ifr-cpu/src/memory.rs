@@ -13,14 +13,7 @@ struct Line([f32; LANES]);
 #[derive(Default)]
 pub(crate) struct Buffer {
     lines: Vec<Line>,
-    /// Lines before the first that is used.
-    skip: usize,
 }
-
-/// Bytes of a large page.
-const PAGE: usize = 1 << 21;
-/// Floats of a large page.
-pub(crate) const PAGE_VALUES: usize = PAGE / size_of::<f32>();
 
 impl Buffer {
     /// At least `len` zeros.
@@ -35,27 +28,16 @@ impl Buffer {
         lines.try_reserve_exact(count).map_err(|_| CpuError::Memory { bytes })?;
         advise(&mut lines);
         lines.resize(count, Line([0.0; LANES]));
-        Ok(Self { lines, skip: 0 })
-    }
-
-    /// The same, from the start of a large page and in such pages alone.
-    pub(crate) fn in_pages(len: usize) -> Result<Self, CpuError> {
-        if len == 0 {
-            return Ok(Self::default());
-        }
-        let mut new = Self::new(len.next_multiple_of(PAGE_VALUES).saturating_add(PAGE_VALUES))?;
-        new.skip = new.lines.as_ptr().align_offset(PAGE).min(PAGE / size_of::<Line>());
-        Ok(new)
+        Ok(Self { lines })
     }
 
     /// Length in floats.
     pub(crate) fn len(&self) -> usize {
-        (self.lines.len() - self.skip) * LANES
+        self.lines.len() * LANES
     }
 
     pub(crate) fn memory(&mut self) -> Memory {
-        let len = self.len();
-        Memory { base: self.lines[self.skip..].as_mut_ptr().cast(), len }
+        Memory { base: self.lines.as_mut_ptr().cast(), len: self.len() }
     }
 }
 
@@ -79,6 +61,7 @@ fn available() -> Option<usize> {
 /// Asks for large pages: a tile of a convolution reads a few rows of dozens of planes, each on a page of its own.
 #[cfg(target_os = "linux")]
 fn advise(lines: &mut Vec<Line>) {
+    const PAGE: usize = 1 << 21;
     let spare = lines.spare_capacity_mut();
     let start = spare.as_mut_ptr().cast::<u8>();
     let skip = start.align_offset(PAGE);

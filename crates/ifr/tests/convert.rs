@@ -66,6 +66,7 @@ fn weights_come_through_in_every_type() {
         ("source", "ifrnet-s.model"),
         ("source_format", "safetensors"),
         ("trained_on", "nothing"),
+        ("timesteps", "any"),
     ] {
         assert_eq!(words[key], value);
     }
@@ -141,7 +142,7 @@ fn ifr_plus_makes_middles_alone() {
     ifr_fails(
         &["convert", text(&input), text(&output), "--timesteps", "any"],
         2,
-        "ifr-plus makes middles alone",
+        "the network makes middles alone",
     );
     ifr_ok(&["convert", text(&input), text(&output)]);
     assert_eq!(info(&output)["metadata"]["timesteps"], "midpoint");

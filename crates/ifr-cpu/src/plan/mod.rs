@@ -17,7 +17,6 @@ use crate::error::CpuError;
 use crate::kernels::warp::Samples;
 use crate::layout::{LANES, Layout};
 use crate::level::Level;
-use crate::memory::PAGE_VALUES;
 use kernel::Kernel;
 pub(crate) use lower::{Constants, constants};
 use lower::{Lowering, Slot};
@@ -122,13 +121,6 @@ impl Plan {
         let (keeps, kept) = (keep.is_some(), keep.unwrap_or_default().iter().map(kept).collect());
         let scratch = steps.iter().map(Step::scratch).max().unwrap_or(0).next_multiple_of(LANES);
         Ok(Self { size: (width, height), steps, pair_steps, inputs, outputs, len, scratch, keeps, kept })
-    }
-}
-
-impl Plan {
-    /// Where threads' own memory begins: at a large page, since it is used in many places at a time.
-    pub(crate) fn scratch_start(&self) -> usize {
-        if self.scratch == 0 { self.len } else { self.len.next_multiple_of(PAGE_VALUES) }
     }
 }
 

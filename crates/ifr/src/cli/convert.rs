@@ -80,6 +80,15 @@ enum Instants {
     Midpoint,
 }
 
+impl Instants {
+    fn timesteps(self) -> Timesteps {
+        match self {
+            Self::Any => Timesteps::Any,
+            Self::Midpoint => Timesteps::Midpoint,
+        }
+    }
+}
+
 /// What the output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -124,10 +133,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let kind = args.kind()?;
     let imported = open(&args.input).map_err(Failure::input)?;
     let network = imported.network();
-    let metadata = metadata(args, &imported)?;
     let target = Target::new(args.output.clone());
     target.check(&args.input, args.force)?;
     let parameters = imported.parameters().map_err(Failure::input)?;
+    let metadata = metadata(args, &imported, &parameters)?;
 
     say!("{}: {} weights of {network}, {}", args.input.display(), imported.format(), counts(&parameters));
     if !imported.prefix().is_empty() {
@@ -157,24 +166,24 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// The output's words about itself: the input's, where its format has any; the network's; where the weights come from.
-fn metadata(args: &Args, imported: &Imported) -> Result<BTreeMap<String, String>, Failure> {
+fn metadata(
+    args: &Args,
+    imported: &Imported,
+    parameters: &Parameters,
+) -> Result<BTreeMap<String, String>, Failure> {
     let network = imported.network();
     let mut words = imported.store().metadata().clone();
     words.extend(network.metadata());
     let name = args.input.file_name().unwrap_or_default().to_string_lossy().into_owned();
     words.insert("source".to_owned(), name);
     words.insert("source_format".to_owned(), imported.format().name().to_owned());
-    let instants = match (args.timesteps, network.timesteps()) {
-        (Some(Instants::Any), Timesteps::Midpoint) => {
-            return Err(Failure::usage(format!("{network} makes middles alone: --timesteps any cannot be")));
-        }
-        (Some(Instants::Any), _) => Some("any"),
-        (Some(Instants::Midpoint), _) | (None, Timesteps::Midpoint) => Some("midpoint"),
-        (None, Timesteps::Any) => None,
-    };
-    if let Some(instants) = instants {
-        words.insert("timesteps".to_owned(), instants.to_owned());
+    if let Some(instants) = args.timesteps {
+        words.insert(Timesteps::KEY.to_owned(), instants.timesteps().to_string());
     }
+    let known = network.timesteps_of(&words, parameters);
+    let fault = if args.timesteps.is_some() { Failure::usage } else { Failure::input };
+    let instants = known.map_err(|e| fault(e.to_string()))?;
+    words.insert(Timesteps::KEY.to_owned(), instants.to_string());
     Ok(words)
 }
 
