@@ -4,7 +4,7 @@ use std::path::Path;
 use thiserror::Error;
 
 use crate::graph::{Graph, ParamId, ParamInfo};
-use crate::store::{Dtype, Entry, ParameterStore, StoreError, printable, write_safetensors};
+use crate::store::{Dtype, Entry, ParameterStore, StoreError, printable, rounded, write_safetensors};
 
 /// The values of a graph's parameters, as `f32` in the order of [`Graph::params`], each row-major.
 ///
@@ -90,11 +90,23 @@ impl Parameters {
             .collect()
     }
 
+    /// The values as a file holds them that is written as `dtype`.
+    ///
+    /// # Errors
+    /// [`StoreError::Range`] when the type would make a finite value infinite.
+    pub fn rounded(&self, dtype: Dtype) -> Result<Self, StoreError> {
+        let round = |(info, values): (&ParamInfo, &[f32])| {
+            values.iter().map(|&value| rounded(&info.name, value, dtype)).collect::<Result<Vec<_>, _>>()
+        };
+        let values = self.iter().map(round).collect::<Result<_, _>>()?;
+        Ok(Self { infos: self.infos.clone(), values })
+    }
+
     /// Writes a safetensors file: values as `dtype` ([`Dtype::F32`], [`Dtype::F16`] or [`Dtype::Bf16`]), and words about
     /// them.
     ///
     /// # Errors
-    /// [`StoreError`] when the file cannot be written or the type is none of the three.
+    /// [`StoreError`] when the file cannot be written, the type is none of the three, or its range is too small for a value.
     pub fn save(
         &self,
         path: &Path,

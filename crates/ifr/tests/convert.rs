@@ -147,3 +147,54 @@ fn ifr_plus_makes_middles_alone() {
     ifr_ok(&["convert", text(&input), text(&output)]);
     assert_eq!(info(&output)["metadata"]["timesteps"], "midpoint");
 }
+
+#[test]
+fn the_output_is_one_file_whatever_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = foreign(dir.path(), "ifrnet-s");
+    // Elsewhere a pattern for images; here a name like any other, and what bears it stays.
+    let output = dir.path().join("x_%03d.onnx");
+    fs::write(&output, "mine").unwrap();
+    ifr_fails(&["convert", text(&input), text(&output), "--size", "64x64"], 4, "--force");
+    ifr_fails(&["convert", text(&input), text(&output), "--size", "63x63", "--force"], 2, "63");
+    assert_eq!(fs::read_to_string(&output).unwrap(), "mine");
+    ifr_ok(&["convert", text(&input), text(&output), "--size", "64x64", "--force"]);
+    assert!(fs::metadata(&output).unwrap().len() > 10_000_000);
+    let folder = format!("{}/", dir.path().join("new.safetensors").display());
+    ifr_fails(&["convert", text(&input), &folder], 2, "names a folder");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left behind");
+}
+
+#[test]
+fn rounding_is_told_and_heeded() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.safetensors");
+    let output = dir.path().join("out.safetensors");
+    let (net, mut parameters) = network("ifrnet-s");
+    let graph = net.graph(Ratio::ONE).unwrap();
+    let id = graph.param_ids().zip(graph.params()).find(|(_, p)| p.name == "decoder4.convblock.0.0.weight");
+    let (id, info) = id.unwrap();
+    let taps = info.shape[1] * 9;
+    // Weights for t that f16 has no room for.
+    for filter in parameters.get_mut(id).chunks_exact_mut(taps) {
+        filter[taps - 9..].fill(1e-9);
+    }
+    let words = BTreeMap::from([("multiple".to_owned(), "1".to_owned())]);
+    parameters.save(&input, Dtype::F32, &words).unwrap();
+    ifr_ok(&["convert", text(&input), text(&output)]);
+    assert_eq!(info_word(&output, "timesteps"), "any");
+    assert_eq!(info_word(&output, "multiple"), serde_json::Value::Null);
+    ifr_ok(&["convert", text(&input), text(&output), "--dtype", "f16", "--force"]);
+    assert_eq!(info_word(&output, "timesteps"), "midpoint");
+
+    parameters.get_mut(id)[0] = 1e6;
+    parameters.save(&input, Dtype::F32, &words).unwrap();
+    let before = fs::read(&output).unwrap();
+    let name = "'decoder4.convblock.0.0.weight' has the value 1000000, beyond the range of F16";
+    ifr_fails(&["convert", text(&input), text(&output), "--dtype", "f16", "--force"], 3, name);
+    assert_eq!(fs::read(&output).unwrap(), before);
+}
+
+fn info_word(path: &Path, key: &str) -> serde_json::Value {
+    info(path)["metadata"][key].clone()
+}

@@ -218,14 +218,13 @@ pub fn write(
 /// Everything about a model but its graph.
 fn model(graph: &Graph, options: &OnnxOptions) -> proto::Model {
     let multiple = graph.multiple();
-    let mut metadata = BTreeMap::from([
-        ("network".to_owned(), graph.name().to_owned()),
-        ("multiple".to_owned(), multiple.to_string()),
-    ]);
+    // What the model is, whatever the caller's words say.
+    let mut metadata = options.metadata.clone();
+    metadata.insert("network".to_owned(), graph.name().to_owned());
+    metadata.insert("multiple".to_owned(), multiple.to_string());
     if graph.tensor_named(Prior::FLOWS).is_some() {
         metadata.insert(Prior::KEY.to_owned(), Prior::Flow.name().to_owned());
     }
-    metadata.extend(options.metadata.clone());
     let size = match options.size {
         Some((width, height)) => format!("{width}x{height} pixels"),
         None => format!("any width and height that are multiples of {multiple}"),

@@ -48,6 +48,18 @@ pub enum StoreError {
         /// Its type.
         found: &'static str,
     },
+    /// A finite value that a type of small range would make infinite.
+    #[error(
+        "'{name}' has the value {value}, beyond the range of {dtype}: choose a type of wider range (bf16, f32)"
+    )]
+    Range {
+        /// The array's name.
+        name: String,
+        /// The value.
+        value: f32,
+        /// The type asked for.
+        dtype: &'static str,
+    },
 }
 
 impl StoreError {

@@ -12,6 +12,7 @@ pub use error::StoreError;
 pub use error::printable;
 pub use header::{Dtype, Entry};
 pub use map::FileBytes;
+pub(crate) use write::rounded;
 pub use write::write_safetensors;
 
 use header::Header;

@@ -14,7 +14,8 @@ use super::{Dtype, StoreError};
 ///
 /// # Errors
 /// [`StoreError::Type`] when `dtype` is none of `F32`, `F16`, `BF16`; [`StoreError::Malformed`] when values do not fill
-/// their shape; [`StoreError::Io`] when the file cannot be written.
+/// their shape; [`StoreError::Range`] when `dtype` would make a finite value infinite (then nothing is written);
+/// [`StoreError::Io`] when the file cannot be written.
 pub fn write_safetensors<'a>(
     path: &Path,
     dtype: Dtype,
@@ -31,8 +32,22 @@ pub fn write_safetensors<'a>(
             let what = format!("'{name}' of shape {shape:?} has {} values", values.len());
             return Err(StoreError::malformed(&origin, &what));
         }
+        values.iter().try_for_each(|&value| rounded(name, value, dtype).map(drop))?;
     }
     write(path, dtype, &tensors, metadata).map_err(|source| StoreError::Io { origin, source })
+}
+
+/// A value as a file holds it that is written as `dtype`.
+pub(crate) fn rounded(name: &str, value: f32, dtype: Dtype) -> Result<f32, StoreError> {
+    let held = match dtype {
+        Dtype::F16 => half::f16::from_f32(value).to_f32(),
+        Dtype::Bf16 => half::bf16::from_f32(value).to_f32(),
+        _ => value,
+    };
+    if held.is_infinite() && value.is_finite() {
+        return Err(StoreError::Range { name: name.to_owned(), value, dtype: dtype.name() });
+    }
+    Ok(held)
 }
 
 type Named<'a> = (&'a str, &'a [usize], &'a [f32]);

@@ -31,8 +31,8 @@ pub(crate) struct Args {
     /// Type of the numbers that are written; in ONNX f16 holds for convolutions' weights, and bf16 is not to be had.
     #[arg(long, value_enum, default_value_t = Numbers::F32)]
     dtype: Numbers,
-    /// The instants that the weights know: any, or the middle alone [default: what the file or the network says; those of an
-    /// IFRNet whose weights for t are all 0 are found out when they are used].
+    /// The instants that the weights know: any, or the middle alone [default: what the file or the network says, or
+    /// whether an IFRNet's weights for t are all 0].
     #[arg(long, value_enum)]
     timesteps: Option<Instants>,
     /// Overwrite existing outputs.
@@ -99,6 +99,10 @@ enum Kind {
 impl Args {
     /// What the output's name asks for, if the options suit it.
     fn kind(&self) -> Result<Kind, Failure> {
+        if self.output.to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]) {
+            let name = self.output.display();
+            return Err(Failure::usage(format!("{name} names a folder: the output is one file")));
+        }
         let ending = self.output.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         match ending.as_str() {
             "safetensors" => {
@@ -133,10 +137,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let kind = args.kind()?;
     let imported = open(&args.input).map_err(Failure::input)?;
     let network = imported.network();
-    let target = Target::new(args.output.clone());
+    let target = Target::file(args.output.clone());
     target.check(&args.input, args.force)?;
     let parameters = imported.parameters().map_err(Failure::input)?;
-    let metadata = metadata(args, &imported, &parameters)?;
+    // As they will be read again: rounding may take a small weight for t to 0.
+    let held = parameters.rounded(args.dtype.dtype()).map_err(Failure::input)?;
+    let metadata = metadata(args, &imported, &held)?;
 
     say!("{}: {} weights of {network}, {}", args.input.display(), imported.format(), counts(&parameters));
     if !imported.prefix().is_empty() {
@@ -173,6 +179,8 @@ fn metadata(
 ) -> Result<BTreeMap<String, String>, Failure> {
     let network = imported.network();
     let mut words = imported.store().metadata().clone();
+    // What is true of an ONNX model at one scale, and of no weights: ours alone to say.
+    words.retain(|key, _| !["multiple", "flow_scale", "refine_scale"].contains(&key.as_str()));
     words.extend(network.metadata());
     let name = args.input.file_name().unwrap_or_default().to_string_lossy().into_owned();
     words.insert("source".to_owned(), name);

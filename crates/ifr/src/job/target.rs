@@ -41,9 +41,14 @@ impl Target {
         } else if path.to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]) {
             Self::directory(path)
         } else {
-            let partial = naming::partial(&path);
-            Self::File { path, partial }
+            Self::file(path)
         }
+    }
+
+    /// A single file, whatever its name.
+    pub fn file(path: PathBuf) -> Self {
+        let partial = naming::partial(&path);
+        Self::File { path, partial }
     }
 
     /// A directory of images, whatever its name.
@@ -102,7 +107,7 @@ impl Target {
                 return Err(fail("write images to", path, io::ErrorKind::NotADirectory.into()));
             }
             Self::File { path, .. } if path.is_dir() => {
-                return Err(fail("write a video to", path, io::ErrorKind::IsADirectory.into()));
+                return Err(fail("write a file to", path, io::ErrorKind::IsADirectory.into()));
             }
             Self::Directory { path, .. } => fs::read_dir(path).is_ok_and(|mut d| d.next().is_some()),
             Self::File { path, .. } => path.exists(),
