@@ -15,7 +15,7 @@ use crate::plan::run::{Scratch, download, move_kept, run_step, upload};
 use crate::plan::{Constants, Plan, constants};
 use crate::profile::Profile;
 
-/// How an [`Engine`] works. Its output depends on the level alone, and on that in the last bits only.
+/// How an [`Engine`] works. Its output depends, by rounding, on the level and on [`Engine::set_winograd`] alone.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// The threads to work on; `None`: rayon's global pool.
@@ -127,16 +127,20 @@ impl Engine {
         if self.plan.as_ref().is_some_and(fits) {
             return Ok(());
         }
-        let plan = Plan::new(
-            &self.graph,
-            &self.kernels,
-            &self.constants,
-            self.winograd,
-            self.options.level,
-            width,
-            height,
-            keep,
-        )?;
+        // Weights are transformed on the engine's own threads, too.
+        let make = || {
+            Plan::new(
+                &self.graph,
+                &self.kernels,
+                &self.constants,
+                self.winograd,
+                self.options.level,
+                width,
+                height,
+                keep,
+            )
+        };
+        let plan = on(self.options.pool.as_ref(), make)?;
         self.plan = None;
         self.done = None;
         let len = plan.len.saturating_add(plan.scratch.saturating_mul(self.lanes()));

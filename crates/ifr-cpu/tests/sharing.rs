@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
 use ifr_cpu::{CpuError, Engine, EngineOptions, Level, Shared, Was};
-use ifr_net::{Graph, IfrNet, IfrPlus, Parameters, Ratio};
+use ifr_net::{
+    Activation, Builder, ConvSpec, Extent, Graph, IfrNet, IfrPlus, Parameters, Ratio, Source, Window,
+};
 
 const SIZE: (usize, usize) = (48, 32);
 
@@ -127,4 +129,38 @@ fn levels_and_threads_share_alike() {
         });
         assert!(frames[0] == frames[1] && frames[0] == frames[2], "{level}");
     }
+}
+
+/// Offsets and masks by one image alone, for a deformable convolution of both, large enough to be made band by band.
+#[test]
+fn what_bands_need_is_there_for_known_images() {
+    let (width, height) = (131, 149);
+    let mut builder = Builder::new("deformed");
+    let images = [0, 1].map(|i| builder.input(&format!("img{i}"), 16, Extent::FULL));
+    let t = builder.timestep("t");
+    let mut made: Vec<Source> = Vec::new();
+    for (i, [own, other]) in [images, [images[1], images[0]]].into_iter().enumerate() {
+        let offsets = ConvSpec::new(2 * 8 * 9, Window::THREE);
+        let offsets = builder.conv(&format!("offsets{i}"), "offsets", vec![own.into()], offsets);
+        let masks = ConvSpec { activation: Activation::Sigmoid, ..ConvSpec::new(8 * 9, Window::THREE) };
+        let masks = builder.conv(&format!("masks{i}"), "masks", vec![own.into()], masks);
+        let (both, spec) = (vec![own.into(), other.into()], ConvSpec::new(16, Window::THREE));
+        made.push(
+            builder.deform_conv(&format!("made{i}"), "made", both, [offsets, masks], None, spec).into(),
+        );
+    }
+    made.push(Source::Plane(t));
+    let out = builder.conv("out", "out", made, ConvSpec::new(3, Window::THREE));
+    builder.output(out);
+    let graph = builder.finish().unwrap();
+
+    let image = |seed: usize| -> Vec<f32> {
+        (0..16 * width * height).map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0).collect()
+    };
+    let [a, b, c] = [1, 2, 3].map(image);
+    let mut sharing = engine(&graph);
+    sharing.pair_sharing(width, height, [&a, &b], Shared::default()).unwrap();
+    sharing.pair_sharing(width, height, [&b, &c], shared(Was::Second, Was::New)).unwrap();
+    let found = middle(&mut sharing, (width, height));
+    assert!(found == fresh(&mut engine(&graph), (width, height), [&b, &c]));
 }

@@ -40,7 +40,8 @@ pub(crate) fn gelu(x: f32) -> f32 {
     let series = ((series * t + 1.421_413_8) * t - 0.284_496_72) * t + 0.254_829_6;
     // 1 − erf(z), which is what is small where x is far below 0.
     let rest = series * t * exp(-z * z);
-    let half = 0.5 * x * rest;
+    // Within limits, beyond which `rest` is 0: infinity times that would be no number.
+    let half = 0.5 * x.clamp(-1e4, 1e4) * rest;
     if x < 0.0 { half } else { x - half }
 }
 
@@ -96,5 +97,7 @@ mod tests {
             let found = gelu(x);
             assert!((found - wanted).abs() < 3e-7, "{x}: {found}, {wanted}");
         }
+        assert_eq!((gelu(f32::INFINITY), gelu(f32::NEG_INFINITY)), (f32::INFINITY, 0.0));
+        assert!(gelu(f32::NAN).is_nan());
     }
 }

@@ -33,6 +33,7 @@ const CHANNEL_BITS: u32 = 18;
 /// An address before memory is laid out.
 pub(super) fn address(slot: usize, channel: usize) -> Address {
     assert!(channel >> CHANNEL_BITS == 0, "{channel} channels are too many for one map");
+    assert!(slot >> (usize::BITS - OFFSET_BITS - CHANNEL_BITS) == 0, "{slot} maps are too many for one plan");
     (slot << CHANNEL_BITS | channel) << OFFSET_BITS
 }
 
@@ -371,7 +372,9 @@ impl<'a> Lowering<'a> {
             let alone = graph.nodes().iter().map(reads).sum::<usize>() == 1
                 && view == graph.view(view.tensor)
                 && !graph.outputs().contains(&view.tensor)
-                && graph.tensor(view.tensor).phase == graph.tensor(node.output).phase;
+                && graph.tensor(view.tensor).phase == graph.tensor(node.output).phase
+                // Else it would not be made anew for an image that the engine has met, while its bands are needed.
+                && graph.tensor(view.tensor).depends == graph.tensor(node.output).depends;
             (plain && alone && self.needed[index]).then_some(maker)
         };
         let makers = [maker(deform.offsets)?, maker(deform.masks)?];

@@ -78,7 +78,8 @@ pub(crate) fn move_kept(kept: &[Kept], how: Move, buffer: &mut Buffer) {
 unsafe fn run_unit(step: &Step, unit: usize, level: Level, memory: Memory, scratch: usize) {
     // The units of a step write disjoint rows (or vectors) of its outputs, borders included: each row's right border
     // belongs to the row, the front to the first unit and the back to the last. A plan never places a step's outputs
-    // where it reads. That makes every access below sound.
+    // where it reads, but for the one operand that a pointwise step may have in place of its output (`Operands::Own`): that is
+    // read through the output's own slice alone. That makes every access below sound.
     // SAFETY: see above.
     unsafe {
         match &step.work {
