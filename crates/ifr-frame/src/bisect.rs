@@ -18,7 +18,8 @@ pub struct BisectDepth(u8);
 impl BisectDepth {
     /// The middle alone: every instant becomes 1/2.
     pub const LEAST: Self = Self(1);
-    /// Multiples of 1/256: off by less than a tenth of a millisecond at 24 frames a second, which nobody sees.
+    /// Multiples of 1/256: off by at most 1/512 of the time between two frames (0.08 ms at 24 frames a second) or, nearer to
+    /// a source frame than that, by less than 1/256 (0.16 ms), which nobody sees.
     pub const MOST: Self = Self(8);
 
     /// A depth of 1 to 8.

@@ -29,11 +29,13 @@ enum Engine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct InterpolatorOptions {
     /// The scale at which a network finds motion, 1/16 to 1: a smaller one is faster and reaches farther; the new frame is
-    /// put together at full size.
+    /// put together at full size. Any ratio is taken here; the command line takes nine, from 1/8 up, for which frames need
+    /// little padding.
     pub flow_scale: Scale,
-    /// The scale at which a network corrects what it has put together, 1/16 to 1; for networks with a refiner (IFR+).
+    /// The scale at which a network corrects what it has put together, 1/16 to 1 likewise; for networks with a refiner (IFR+).
     pub refine_scale: Scale,
-    /// How often an interval is halved by a model that makes middles alone ([`Model::timesteps`]).
+    /// How often an interval is halved by a model that makes middles alone ([`Model::timesteps`]); the others have no use for
+    /// it.
     pub bisect_depth: BisectDepth,
 }
 

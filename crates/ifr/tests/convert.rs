@@ -87,6 +87,14 @@ fn a_model_for_onnx_is_written_at_a_size() {
     let half = fs::metadata(&output).unwrap().len();
     ifr_ok(&[&args[..], &["--flow-scale", "0.5", "--force"]].concat());
     let whole = fs::metadata(&output).unwrap().len();
+    // As `ifr interpolate` reads and pads.
+    for (scale, multiple) in
+        [("0.33", 48), ("0.4", 40), ("0.67", 24), ("0.75", 64), ("0.8", 20), ("auto", 16)]
+    {
+        let said = ifr_ok(&[&args[..], &["--flow-scale", scale, "--force"]].concat());
+        let words = format!("for frames of any size, width and height multiples of {multiple}\n");
+        assert!(said.contains(&words), "{scale}: {said}");
+    }
     assert!(
         half > 5_000_000 && half < 7_000_000 && whole > 11_000_000 && whole < 12_500_000,
         "{half} {whole}"
@@ -99,7 +107,8 @@ fn a_model_for_onnx_is_written_at_a_size() {
         (&["--opset", "15"], "opset 15 is not written"),
         (&["--dtype", "bf16"], "f32 or f16"),
         (&["--refine-scale", "0.5"], "ifrnet-s has no refiner"),
-        (&["--flow-scale", "2"], "2"),
+        (&["--flow-scale", "2"], "expected auto or one of 0.125"),
+        (&["--flow-scale", "0.1"], "expected auto or one of 0.125"),
         (&["--size", "64x48", "--dynamic"], "cannot be used with"),
     ] {
         ifr_fails(&[&args[..], more].concat(), 2, words);

@@ -5,6 +5,7 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use common::{ffmpeg, frames, ifr, ifr_fails, ifr_ok, shared, text, video, weights};
 use ifr::net::{Dtype, Network, Parameters, Ratio, Timesteps};
@@ -110,6 +111,11 @@ fn plans_say_how_frames_are_made() {
     let off = making["largest_error_seconds"].as_f64().unwrap();
     assert!((off - 1.0 / 160.0 / 24.0).abs() < 1e-9, "{off}");
     assert_eq!(finer["notices"].as_array().unwrap().len(), 1);
+    assert!(sixty.contains("a larger --bisect-depth brings them nearer"), "{sixty}");
+    let finest = plan(&input, &net, &["--fps", "60", "--bisect-depth", "8"]);
+    assert!(finest.contains("multiple of 1/256 of") && !finest.contains("--bisect-depth"), "{finest}");
+    let double = plan(&input, &net, &["--factor", "2"]);
+    assert!(double.contains(", in 1 run\n"), "{double}");
 
     let any = plan(&input, &weights(dir.path(), "ifrnet-s"), &["--factor", "3"]);
     assert!(any.contains("any between two frames") && !any.contains("notice"), "{any}");
@@ -175,10 +181,33 @@ fn stills_are_made_at_the_nearest_instant() {
         (fs::read(&out).unwrap(), said)
     };
     let (exact, quiet) = made("0.375");
-    let (near, said) = made("0.4");
+    let (near, told) = made("0.4");
     assert!(exact == near && !quiet.contains("notice"), "{quiet}");
-    assert!(said.contains("is made for t = 0.375 instead of 0.4"), "{said}");
+    assert!(told.contains("is made for t = 0.375 instead of 0.4"), "{told}");
     assert!(made("0.5").0 != exact);
+
+    let planned = |more: &[&str]| {
+        let args = ["interpolate", text(&a), text(&b), "--dry-run", "--model", text(&net), "-o", "new.png"];
+        said(&[&args[..], more].concat())
+    };
+    let near = planned(&["-t", "0.4"]);
+    assert!(near.contains("new.png: the image at t = 0.375\nnotice    "), "{near}");
+    assert!(near.contains("is made for t = 0.375 instead of 0.4"), "{near}");
+    let exact = planned(&["-t", "0.375"]);
+    assert!(exact.ends_with("the image at t = 0.375\n"), "{exact}");
+    let value: Value = serde_json::from_str(&planned(&["-t", "0.4", "--json"])).unwrap();
+    assert_eq!(
+        (&value["event"], &value["t"], &value["output"]),
+        (&"plan".into(), &0.375.into(), &"new.png".into())
+    );
+    assert_eq!((&value["inputs"][1], value["notices"].as_array().unwrap().len()), (&text(&b).into(), 1));
+
+    for t in ["5", "-1", "0", "1", "nan"] {
+        for more in [&["--model", text(&net)][..], &[]] {
+            let args = ["interpolate", text(&a), text(&b), "--dry-run", "-t", t];
+            ifr_fails(&[&args[..], more].concat(), 2, "between 0 and 1");
+        }
+    }
 }
 
 #[test]
@@ -210,6 +239,8 @@ fn what_cannot_be_is_refused() {
     refused(&small, &["--flow-scale", "0.1"], "expected auto or one of 0.125");
     refused(&small, &["--bisect-depth", "9"], "1 to 8");
     refused(Path::new("flow"), &["--flow-scale", "0.5"], "no working scale");
+    refused(Path::new("flow"), &["--bisect-depth", "6"], "flow makes any instant by itself");
+    refused(&small, &["--bisect-depth", "6"], "leave --bisect-depth out");
     ifr_fails(&["info", text(&small), "--refine-scale", "0.5"], 2, "has no refiner");
 
     let network = Network::all().find(|n| n.name() == "ifr-plus").unwrap();
@@ -233,5 +264,19 @@ fn other_formats_are_sent_to_the_converter() {
         ifr_fails(&["interpolate", "in.mkv", "--model", text(&path)], 2, needle);
         ifr_fails(&["eval", "in.mkv", "--model", text(&path)], 2, needle);
         ifr_fails(&["info", text(&path)], 3, needle);
+    }
+    // Whatever the name says.
+    let path = dir.path().join("net.safetensors");
+    fs::write(&path, b"PK\x03\x04 and so on").unwrap();
+    ifr_fails(&["interpolate", "in.mkv", "--model", text(&path)], 2, "is a PyTorch checkpoint");
+}
+
+#[test]
+fn whoever_closes_standard_output_has_seen_enough() {
+    for args in [&["info", "ifrnet-s"][..], &["info", "flow"], &["info", "ifrnet-s", "--json"], &["doctor"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let out = Command::new(env!("CARGO_BIN_EXE_ifr")).args(args).stdout(writer).output().unwrap();
+        assert!(out.status.success() && out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
     }
 }

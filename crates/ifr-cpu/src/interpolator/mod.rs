@@ -19,9 +19,18 @@ use crate::engine::{Engine, EngineOptions};
 use crate::error::CpuError;
 use crate::prior::FlowPrior;
 
-/// Made images of a pair that are kept for its other instants, in bytes (beside those on the way to the last one, which
-/// are kept in any case): every one of a small frame's, two at 3840×2160.
+/// The most bytes of made images of a pair that are kept for its other instants. Those on the way to the last one, at most 8,
+/// are among them, and are kept even where they alone take more.
+///
+/// Without a prior that is all 15 of the default depth up to 1.4 million pixels (1600×900), and two at 3840×2160. Depth 8
+/// makes up to 255 of a pair, which have room up to 87 thousand pixels (320×256).
 const KEPT: usize = 256 << 20;
+
+/// How many made images have room in [`KEPT`] bytes, `rgb` bytes each as the network takes them. A prior needs each in 16-bit
+/// integers too, which is half as much again.
+fn room(rgb: usize, prior: bool) -> usize {
+    KEPT / (if prior { rgb + rgb / 2 } else { rgb })
+}
 
 /// Makes in-between frames with a network.
 ///
@@ -155,12 +164,27 @@ impl Interpolate for NetInterpolator {
         let Self { network, output, prior, depth, .. } = self;
         let sources = [first.clone(), second.clone()];
         if let Some(depth) = *depth {
-            let between = Bisection::new(Arc::clone(&a), b, KEPT / size_of_val(a.rgb.data()));
+            let room = room(size_of_val(a.rgb.data()), prior.is_some());
+            let between = Bisection::new(Arc::clone(&a), b, room);
             let prior = prior.as_mut();
             return Ok(Box::new(BisectedPair { network, prior, between, depth, sources, padding }));
         }
         network.pair([&a, &b])?;
         let prior = prior.as_mut().map(|prior| prior.pair(first, second)).transpose()?;
         Ok(Box::new(DirectPair { network, output, prior, sources, padding }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_images_have_room() {
+        let bytes = |width: usize, height: usize| 3 * size_of::<f32>() * width * height;
+        assert!(room(bytes(1600, 912), false) >= 15);
+        assert!(room(bytes(320, 256), false) >= 255);
+        assert_eq!((room(bytes(448, 256), false), room(bytes(448, 256), true)), (195, 130));
+        assert_eq!((room(bytes(3840, 2176), false), room(bytes(3840, 2176), true)), (2, 1));
     }
 }

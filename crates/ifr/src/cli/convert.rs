@@ -6,12 +6,14 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
+use ifr::Scale;
 use ifr::formats::onnx::{self, OPSETS, OnnxError, OnnxOptions};
 use ifr::formats::{Imported, open};
 use ifr::job::Target;
-use ifr::net::{Dtype, Network, Parameters, Ratio, Scales, Timesteps, printable};
+use ifr::net::{Dtype, Network, Parameters, Scales, Timesteps, printable};
 
 use super::Failure;
+use super::model::scale;
 use super::say::say;
 
 /// Convert a network's weights: from PyTorch, ncnn, MindSpore or safetensors to safetensors or ONNX.
@@ -47,12 +49,13 @@ pub(crate) struct Args {
     /// ONNX: version of the operators, 16 to 22 [default: 16, and for IFR+ 19, the first with deformable convolution].
     #[arg(long, value_name = "N")]
     opset: Option<u32>,
-    /// ONNX: the scale at which flows are found, e.g. 0.25 [default: 1; for IFR+ of a given --size, by that].
-    #[arg(long, value_name = "S")]
-    flow_scale: Option<Ratio>,
-    /// ONNX: the scale of the refiner, for IFR+ [default: 1, or by --size].
-    #[arg(long, value_name = "S")]
-    refine_scale: Option<Ratio>,
+    /// ONNX: the scale at which flows are found (0.125, 0.25, 0.33, 0.4, 0.5, 0.67, 0.75, 0.8, 1) [default: 1; for IFR+ of a
+    /// given --size, by that].
+    #[arg(long, value_name = "S", value_parser = scale)]
+    flow_scale: Option<Scale>,
+    /// ONNX: the scale of the refiner, for IFR+, likewise [default: 1, or by --size].
+    #[arg(long, value_name = "S", value_parser = scale)]
+    refine_scale: Option<Scale>,
 }
 
 /// What numbers are written as.
@@ -153,21 +156,27 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let written = match kind {
         Kind::Safetensors => {
-            parameters.save(target.writing(), args.dtype.dtype(), &metadata).map_err(Failure::output)
+            let saved = parameters.save(target.writing(), args.dtype.dtype(), &metadata);
+            saved.map(|()| None).map_err(Failure::output)
         }
-        Kind::Onnx => write_onnx(args, network, &parameters, metadata, target.writing()),
+        Kind::Onnx => write_onnx(args, network, &parameters, metadata, target.writing()).map(Some),
     };
-    let written = written.and_then(|()| {
+    let written = written.and_then(|multiple| {
         fs::rename(target.writing(), target.path())
-            .map_err(|e| Failure::output(format!("{}: {e}", target.path().display())))
+            .map_err(|e| Failure::output(format!("{}: {e}", target.path().display())))?;
+        Ok(multiple)
     });
-    if written.is_err() {
+    let multiple = written.inspect_err(|_| {
         // Half of a file of weights is of no use to anybody.
         let _ = fs::remove_file(target.writing());
-        return written;
-    }
+    })?;
     let bytes = fs::metadata(target.path()).map_or(0, |m| m.len());
     say!("{}: written, {:.1} MB", target.path().display(), bytes as f64 / 1e6);
+    if let Some(multiple) = multiple {
+        let taken =
+            args.size.map_or("any size".to_owned(), |(width, height)| format!("{width}x{height} alone"));
+        say!("  for frames of {taken}, width and height multiples of {multiple}");
+    }
     Ok(())
 }
 
@@ -199,17 +208,18 @@ fn counts(parameters: &Parameters) -> String {
     format!("{} arrays, {:.2} million parameters", parameters.iter().count(), parameters.count() as f64 / 1e6)
 }
 
+/// Writes the network at its scales; returns the multiple that sides of frames must be of.
 fn write_onnx(
     args: &Args,
     network: Network,
     parameters: &Parameters,
     mut metadata: BTreeMap<String, String>,
     path: &Path,
-) -> Result<(), Failure> {
+) -> Result<usize, Failure> {
     let best = args.size.map_or(Scales::FULL, |(width, height)| network.scales_for(width, height));
     let scales = Scales {
-        flow: args.flow_scale.unwrap_or(best.flow),
-        refine: args.refine_scale.unwrap_or(best.refine),
+        flow: args.flow_scale.unwrap_or_default().or(best.flow),
+        refine: args.refine_scale.unwrap_or_default().or(best.refine),
     };
     let graph = network.graph_at(scales).map_err(Failure::usage)?;
     metadata.insert("flow_scale".to_owned(), scales.flow.to_string());
@@ -234,5 +244,6 @@ fn write_onnx(
         other => Failure::usage(other),
     })?;
     out.flush().map_err(failed)?;
-    out.get_ref().sync_all().map_err(failed)
+    out.get_ref().sync_all().map_err(failed)?;
+    Ok(graph.multiple())
 }

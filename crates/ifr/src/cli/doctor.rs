@@ -6,6 +6,7 @@ use clap::Parser;
 use ifr::{Device, Model};
 
 use super::Failure;
+use super::say::seen;
 
 /// Print what was found: processor features, threads, FFmpeg, encoders.
 #[derive(Debug, Parser)]
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             encoders.len(),
         )
     };
-    written.map_err(Failure::output)
+    seen(written)
 }
 
 /// Parts of the names of encoders that people ask for.

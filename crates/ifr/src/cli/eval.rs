@@ -15,6 +15,7 @@ use ifr::{Device, Interpolator, InterpolatorOptions, Model, Scale};
 
 use super::eval_progress::Display;
 use super::model::{DepthArgs, ScaleArgs, threads};
+use super::say::{say, seen};
 use super::{Failure, interrupt};
 
 /// Frames kept at either end for the page.
@@ -232,15 +233,15 @@ fn tell(args: &Args, reports: &[Report]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     if args.json {
         for report in reports {
-            writeln!(out, "{}", json(report)).map_err(Failure::output)?;
+            seen(writeln!(out, "{}", json(report)))?;
         }
     } else if !reports.is_empty() {
-        write!(out, "{}", table(reports)).map_err(Failure::output)?;
+        seen(write!(out, "{}", table(reports)))?;
     }
     let mut skipped: Vec<_> = reports.iter().filter(|r| r.skipped > 0).map(|r| (&r.set, r.skipped)).collect();
     skipped.dedup();
     for (set, count) in skipped {
-        eprintln!("warning: {set}: {count} cases could not be read and are left out");
+        say!("warning: {set}: {count} cases could not be read and are left out");
     }
     if let Some(path) = &args.csv {
         let failed = |e| Failure::output(format!("write {}: {e}", path.display()));
@@ -248,7 +249,7 @@ fn tell(args: &Args, reports: &[Report]) -> Result<(), Failure> {
     }
     if let Some(dir) = &args.html {
         let page = write_html(dir, reports).map_err(Failure::output)?;
-        eprintln!("{}", page.display());
+        say!("{}", page.display());
     }
     Ok(())
 }

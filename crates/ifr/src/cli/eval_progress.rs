@@ -10,6 +10,8 @@ use ifr::eval::{Progress, Set};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
+use super::say::say;
+
 /// How often machine-readable progress is written.
 const JSON_EVERY: Duration = Duration::from_millis(500);
 
@@ -54,7 +56,7 @@ impl Display {
             }));
         } else {
             for notice in set.notices() {
-                eprintln!("notice: {notice}");
+                say!("notice: {notice}");
             }
         }
         display
@@ -63,7 +65,7 @@ impl Display {
     pub(crate) fn update(&self, progress: &Progress<'_>, stop: &AtomicBool) -> ControlFlow<()> {
         self.bar.set_position(progress.done as u64);
         if let Some(e) = progress.skipped {
-            self.bar.suspend(|| eprintln!("warning: left out: {e}"));
+            self.bar.suspend(|| say!("warning: left out: {e}"));
         }
         if self.json && self.last.get().is_none_or(|at| at.elapsed() >= JSON_EVERY) {
             self.last.set(Some(Instant::now()));
@@ -86,7 +88,7 @@ impl Display {
     pub(crate) fn done(&self, set: &dyn Set) {
         self.bar.finish_and_clear();
         for notice in set.notices().iter().skip(self.told).filter(|_| !self.json) {
-            eprintln!("notice: {notice}");
+            say!("notice: {notice}");
         }
     }
 

@@ -8,6 +8,7 @@ use ifr::net::{Cost, Network, Prior, Scales, Timesteps};
 
 use super::Failure;
 use super::model::ScaleArgs;
+use super::say::seen;
 
 /// Say which network a file holds and what it costs: parameters, multiply-accumulates by stage, memory.
 #[derive(Debug, Parser)]
@@ -44,8 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             match model.network() {
                 Some(network) => (network, model.timesteps(), model.metadata().cloned()),
                 None => {
-                    return writeln!(out, "{model}: classical optical flow; it has no parameters")
-                        .map_err(Failure::output);
+                    return seen(writeln!(out, "{model}: classical optical flow; it has no parameters"));
                 }
             }
         }
@@ -110,5 +110,5 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             .collect();
         writeln!(out, "{cost}{scale}{times}{prior}{lines}")
     };
-    written.map_err(Failure::output)
+    seen(written)
 }

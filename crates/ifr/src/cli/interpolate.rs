@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, ValueEnum};
 use ifr::Interpolator;
-use ifr::frame::Rate;
+use ifr::frame::{InterpolateError, Rate};
 use ifr::job::{self, EncoderChoice, Plan, Request, Speed, Stretch};
 use ifr::timeline::{AtCut, CutList, CutSource};
 use serde_json::json;
@@ -47,7 +47,9 @@ pub(crate) struct Args {
     slow: Option<Stretch>,
 
     /// Between two images: the timestep, above 0 and below 1 [default: 0.5].
-    #[arg(short = 't', long, value_name = "T", conflicts_with_all = ["factor", "fps", "slow"])]
+    // Negative numbers are told what is wrong with them, not that they are no options.
+    #[arg(short = 't', long, value_name = "T", allow_negative_numbers = true)]
+    #[arg(conflicts_with_all = ["factor", "fps", "slow"])]
     timestep: Option<f32>,
 
     #[command(flatten)]
@@ -230,7 +232,7 @@ fn failed(style: Style, error: job::JobError) -> Failure {
 }
 
 /// What was asked for goes to standard output. Whoever closes it has seen enough.
-fn print(plan: &Plan) {
+fn print(plan: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{plan}");
 }
 
@@ -299,6 +301,7 @@ fn still(args: &Args, first: &Path, second: &Path, style: Style) -> Result<(), F
         ));
     }
     let t = args.timestep.unwrap_or(0.5);
+    InterpolateError::check_timestep(t).map_err(|e| failed(style, e.into()))?;
     let output = args.output.clone().unwrap_or_else(|| job::still_name(first, second, t));
     let mut engine = args.model.interpolator()?;
     let made = engine.times().made_for(t);
@@ -306,9 +309,18 @@ fn still(args: &Args, first: &Path, second: &Path, style: Style) -> Result<(), F
         format!("{} makes middles alone: the image is made for t = {made} instead of {t}", args.model.model)
     });
     if args.dry_run {
-        let (a, b, out) = (first.display(), second.display(), output.display());
-        let _ =
-            writeln!(std::io::stdout(), "input     {a} and {b}\noutput    {out}: the image at t = {made}");
+        if let Style::Json { .. } = style {
+            let inputs = [first, second].map(Path::to_string_lossy);
+            let notices: Vec<String> = notice.into_iter().collect();
+            let output = output.to_string_lossy();
+            let value =
+                json!({ "event": "plan", "inputs": inputs, "output": output, "t": made, "notices": notices });
+            write_line(style, &value);
+        } else {
+            let (a, b, out) = (first.display(), second.display(), output.display());
+            let notice = notice.map_or_else(String::new, |notice| format!("\nnotice    {notice}"));
+            print(format_args!("input     {a} and {b}\noutput    {out}: the image at t = {made}{notice}"));
+        }
         return Ok(());
     }
     job::still(&mut engine, first, second, t, &output, args.force).map_err(|e| failed(style, e))?;

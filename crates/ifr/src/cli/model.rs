@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 use ifr::frame::BisectDepth;
-use ifr::net::Ratio;
+use ifr::net::{Ratio, Timesteps};
 use ifr::{Device, Interpolator, InterpolatorOptions, Model, Scale};
 
 use super::Failure;
@@ -42,14 +42,19 @@ pub(crate) struct ScaleArgs {
 
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct DepthArgs {
-    /// With weights that make middles alone (IFR+): how often an interval is halved to come near any other instant, 1 to 8.
-    #[arg(long, value_name = "N", default_value_t)]
-    bisect_depth: BisectDepth,
+    /// With weights that make middles alone (IFR+): how often an interval is halved to come near any other instant, 1 to 8
+    /// [default: 4].
+    #[arg(long, value_name = "N")]
+    bisect_depth: Option<BisectDepth>,
 }
 
 impl ScaleArgs {
     pub(crate) fn options(self, DepthArgs { bisect_depth }: DepthArgs) -> InterpolatorOptions {
-        InterpolatorOptions { flow_scale: self.flow_scale, refine_scale: self.refine_scale, bisect_depth }
+        InterpolatorOptions {
+            flow_scale: self.flow_scale,
+            refine_scale: self.refine_scale,
+            bisect_depth: bisect_depth.unwrap_or_default(),
+        }
     }
 }
 
@@ -58,7 +63,7 @@ impl ScaleArgs {
 const SCALES: [(u32, u32); 9] = [(1, 8), (1, 4), (1, 3), (2, 5), (1, 2), (2, 3), (3, 4), (4, 5), (1, 1)];
 
 /// `auto`, or the working scale that a number means: the nearest of [`SCALES`], if it is near.
-fn scale(text: &str) -> Result<Scale, String> {
+pub(super) fn scale(text: &str) -> Result<Scale, String> {
     if text == "auto" {
         return Ok(Scale::Auto);
     }
@@ -94,7 +99,36 @@ impl ModelArgs {
     }
 
     pub(crate) fn interpolator(&self) -> Result<Interpolator, Failure> {
+        if self.depth.bisect_depth.is_some() && self.model.timesteps() == Timesteps::Any {
+            return Err(Failure::usage(format!(
+                "the model {} makes any instant by itself, without halving: leave --bisect-depth out",
+                self.model
+            )));
+        }
         let options = self.scales.options(self.depth);
         Interpolator::with_options(&self.model, &self.device(), options).map_err(Failure::usage)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales_are_the_nearest_of_nine() {
+        let of = |text: &str| scale(text).map(|s| s.to_string());
+        for (text, expected) in [
+            ("auto", "auto"),
+            ("0.33", "1/3"),
+            ("1/3", "1/3"),
+            ("0.667", "2/3"),
+            ("0.125", "1/8"),
+            ("1", "1"),
+        ] {
+            assert_eq!(of(text).as_deref(), Ok(expected));
+        }
+        for bad in ["0.1", "1/16", "2", "0", "-1", "nan", "x", "1/0"] {
+            assert!(of(bad).is_err_and(|e| e.contains("expected auto or one of")), "{bad}");
+        }
     }
 }

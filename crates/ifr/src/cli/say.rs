@@ -1,5 +1,9 @@
 //! Words for people. A closed pipe at the other end is no reason to stop a job, let alone to panic.
 
+use std::io::{self, ErrorKind};
+
+use super::Failure;
+
 /// Writes a line to standard error.
 macro_rules! say {
     ($($words:tt)*) => {{
@@ -9,3 +13,11 @@ macro_rules! say {
 }
 
 pub(crate) use say;
+
+/// What became of words written to standard output. Whoever closes it has seen enough.
+pub(crate) fn seen(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::output(format!("standard output: {e}"))),
+        _ => Ok(()),
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ifr_frame::Rate;
+use ifr_frame::{BisectDepth, Rate};
 use ifr_timeline::Grid;
 
 use crate::job::Stretch;
@@ -60,9 +60,13 @@ impl Making {
         let Times::Bisected(depth) = self.method.times else { return None };
         (self.error > 0.0).then(|| {
             let parts = 1_u32 << depth.get();
+            let advice = match depth {
+                BisectDepth::MOST => "",
+                _ => "; a larger --bisect-depth brings them nearer",
+            };
             format!(
                 "the model makes middles alone: frames that are not a multiple of 1/{parts} of the way from one source frame to \
-                 the next are made for the nearest, up to {} off; --bisect-depth N brings them nearer",
+                 the next are made for the nearest, up to {} off{advice}",
                 self.distance()
             )
         })
@@ -86,7 +90,8 @@ impl fmt::Display for Making {
         if let (Some(runs), Some(macs)) = (self.runs, self.macs) {
             // Up to two decimals, and none of a whole number.
             let runs = (runs * 100.0).round() / 100.0;
-            write!(f, "\n  cost    {:.2} GMAC for each pair of source frames, in {runs} runs", macs / 1e9)?;
+            let word = if runs == 1.0 { "run" } else { "runs" };
+            write!(f, "\n  cost    {:.2} GMAC for each pair of source frames, in {runs} {word}", macs / 1e9)?;
         }
         Ok(())
     }
