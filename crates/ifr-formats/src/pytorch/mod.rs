@@ -5,13 +5,13 @@ mod pickle;
 mod tensors;
 mod zip;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ifr_net::printable;
 
 use crate::data::{Block, Found, inflate};
 use pickle::{Heap, Object, Pickle, Value};
-use tensors::{Storage, Storages, storage_of};
+use tensors::{Storage, Storages, checked_key, storage_of};
 
 /// The number every file of the old form begins with, as a pickled integer of 10 bytes: 0x1950a86a20f9469cfc6c.
 const MAGIC: [u8; 10] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19];
@@ -90,7 +90,10 @@ fn legacy(file: &[u8]) -> Result<Found, String> {
     }
     let system = next()?;
     let big_endian = match system.heap.object(system.value) {
-        Some(Object::Dict(pairs)) => pairs.contains(&(Value::Str("little_endian"), Value::Bool(false))),
+        Some(Object::Dict(pairs)) => {
+            let said = pairs.iter().rfind(|(key, _)| *key == Value::Str("little_endian"));
+            said.is_some_and(|(_, little)| *little == Value::Bool(false))
+        }
         _ => return Err("nothing is said of the system that wrote it".to_owned()),
     };
     let described = next()?;
@@ -111,12 +114,17 @@ fn stored<'a>(
 ) -> Result<HashMap<&'a str, Block>, String> {
     let sizes: HashMap<&str, usize> = heap
         .persistent()
+        // The same tuple may be referred to any number of times; what is no tuple, and perhaps long, is no storage.
+        .filter(|id| matches!(id, Value::Object(_)))
+        .collect::<HashSet<_>>()
+        .into_iter()
         .filter_map(|id| storage_of(heap, id).ok())
         .map(|Storage { key, size, .. }| (key, size))
         .collect();
     let mut blocks = HashMap::new();
     for key in keys {
         let Value::Str(key) = key else { return Err("a storage's key is no text".to_owned()) };
+        let key = checked_key(key)?;
         // What no tensor refers to has no known length, so nothing after it can be found.
         let size = *sizes.get(key).ok_or_else(|| format!("storage '{}' is unknown", printable(key, 40)))?;
         let count = file.get(at..).and_then(|b| b.first_chunk::<8>()).copied();
@@ -132,7 +140,7 @@ fn stored<'a>(
                 printable(key, 40)
             ));
         };
-        blocks.insert(*key, Block::piece(start..end));
+        blocks.insert(key, Block::piece(start..end));
         at = end;
     }
     Ok(blocks)
