@@ -297,10 +297,26 @@ fn layers_that_lie() {
         ("PReLU c 1 1 a b 0=1 nonsense", "is no layer"),
         ("Split c 1 99999999 a b", "is no layer"),
         ("Split c 1 2 a b", "is no layer"),
-        ("MemoryData c 0 1 b 0=268435456 1=268435456 2=268435456 11=268435456", "too many values"),
+        ("MemoryData c 0 1 b 0=268435456 1=268435456 2=268435456 11=268435456", "more values than any"),
+        // 2^62 and 2^63 values: four times as many bytes are none, if counted in 64 bits.
+        (
+            "MemoryData c 0 1 b 0=268435456 1=268435456 2=64",
+            "4611686018427387904 values, more than any memory",
+        ),
+        (
+            "MemoryData c 0 1 b 0=268435456 1=268435456 2=128",
+            "9223372036854775808 values, more than any memory",
+        ),
         ("Mystery c 1 1 a b", "of kind Mystery"),
     ] {
         refused(&one(layer), &[0; 4], words);
+    }
+    // The same, marked as 16-bit numbers: twice 2^63 is none.
+    let half = 0x0130_6B47_u32.to_le_bytes();
+    for (side, count) in [(64, "4611686018427387904"), (128, "9223372036854775808")] {
+        let layer = format!("MemoryData c 0 1 b 0=268435456 1=268435456 2={side} 21=0");
+        let words = if side == 64 { "9223372036854775808 bytes of weights where" } else { count };
+        refused(&one(&layer), &half, words);
     }
     refused(&one("Split c 1 1 z b"), &[], "reads 'z' before it is made");
     refused("7767517\n99999999 1\n", &[], "layers in the .param; at most 4096");
