@@ -244,6 +244,9 @@ fn archives_that_lie() {
         let end = file.len() - 22;
         let directory = u32::from_le_bytes(file[end + 16..end + 20].try_into().unwrap()) as usize;
         file[directory + 10] = 8;
+        let mut crc = flate2::Crc::new();
+        crc.update(&vec![0; size]);
+        file[directory + 16..directory + 20].copy_from_slice(&crc.sum().to_le_bytes());
         file[directory + 24..directory + 28].copy_from_slice(&(said as u32).to_le_bytes());
         refused(&file, words, bound);
     }

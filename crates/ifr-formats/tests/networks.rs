@@ -165,3 +165,20 @@ fn another_arrangement_in_ncnn_is_refused() {
     let message = refused(&param.replacen("PReLU", "Swiss ", 1), &bin);
     assert!(message.contains("of kind Swiss, which IFRNet does not have"), "{message}");
 }
+
+#[test]
+fn checksums_that_differ_are_mentioned() {
+    let parameters = by_rule(PUBLISHED[0]);
+    let arrays = arrays(&parameters, "");
+    let mut bytes = support::torch_zip(&arrays);
+    let first = arrays[0].2[0].to_le_bytes();
+    let place = bytes.windows(4).position(|w| w == first).unwrap();
+    bytes[place] ^= 1;
+    let imported = Imported::from_bytes("x", bytes).unwrap();
+    assert_eq!(imported.network(), PUBLISHED[0]);
+    let ignored = imported.ignored();
+    assert!(
+        ignored.len() == 1 && ignored[0].starts_with("1 of 106 checksums, which are not those"),
+        "{ignored:?}"
+    );
+}

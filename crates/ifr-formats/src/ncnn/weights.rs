@@ -191,7 +191,7 @@ mod tests {
                 }
                 let arrays = vec![Array { name: String::new(), block: 0, view }];
                 let file = FileBytes::from(bin);
-                Views { file, blocks: vec![Block::piece(range.clone())], arrays }.read(0).unwrap()
+                Views::new(file, vec![Block::piece(range.clone())], arrays).unwrap().read(0).unwrap()
             };
             let expected = |n: usize, count: usize| (0..count).map(|i| value(n, i)).collect::<Vec<_>>();
             let [Weights::None, first, Weights::Slopes(slopes), second] = weights.as_slice() else {

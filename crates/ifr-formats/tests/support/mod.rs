@@ -108,9 +108,14 @@ impl Program {
 pub(crate) fn zip(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for (name, data) in files {
+        let mut crc = flate2::Crc::new();
+        crc.update(data);
+        let crc = crc.sum();
         let fixed = |central: bool| {
             let mut h = if central { b"PK\x01\x02\0\0".to_vec() } else { b"PK\x03\x04".to_vec() };
-            h.extend([0; 14]);
+            // Version, flags, method and time (the directory's first version is there already), then the checksum.
+            h.extend([0; 10]);
+            h.extend(crc.to_le_bytes());
             h.extend((data.len() as u32).to_le_bytes());
             h.extend((data.len() as u32).to_le_bytes());
             h.extend((name.len() as u16).to_le_bytes());
