@@ -2,11 +2,13 @@
 //! says.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ifr_formats::Imported;
-use ifr_net::ParameterStore;
+use ifr_formats::{FormatError, Imported};
+use ifr_net::{IfrNet, ParameterStore, Parameters, Ratio};
 
 /// The folder of seeds, and that of this crate's fixtures.
 fn folders() -> [PathBuf; 2] {
@@ -67,7 +69,7 @@ fn checkpoints_that_fuzzers_begin_with_are_read() {
         counts("mindspore", arrays),
         pairs(&[("checked.ckpt", 5), ("plain.ckpt", 5), ("sliced.ckpt", 5)])
     );
-    for (name, count) in [("bf16", 1), ("empty", 0), ("three", 3)] {
+    for (name, count) in [("bf16", 2), ("empty", 0), ("three", 3)] {
         let bytes = seeds("safetensors").remove(&format!("{name}.safetensors")).unwrap();
         let store = ParameterStore::from_bytes(name, bytes).unwrap();
         for entry in store.entries() {
@@ -92,6 +94,26 @@ fn programs_that_fuzzers_begin_with_are_run() {
         assert!(message.contains("ends early"), "{name}: {message}");
         let message = Imported::arrays("seed", [&bytes[..], b"\x80\x02]."].concat()).unwrap_err().to_string();
         assert!(message.contains("its storage '0' is not in the file"), "{name}: {message}");
+    }
+}
+
+/// IFRNet with as few channels as there can be: what its layers are is found out, and then that nobody publishes it.
+#[test]
+fn layers_that_fuzzers_begin_with_are_named() {
+    let network = IfrNet { encoder: [1; 4], decoder: [2; 4], side: 1, ..IfrNet::S };
+    let parameters = Parameters::by_rule(&network.graph(Ratio::ONE).unwrap());
+    let (param, bin) = support::Ncnn::write(&parameters, true);
+    let mut all = seeds("ncnn");
+    let written = [param.as_bytes(), b"\n", &bin].concat();
+    assert!(all.remove("narrow").unwrap() == written, "no longer what the tests' writer writes");
+    let error = Imported::from_ncnn("seed", param.as_bytes(), bin).unwrap_err();
+    assert!(matches!(error, FormatError::Network(_)), "{error}");
+    assert!(error.to_string().contains("encoder.pyramid1.0.0.weight 1x3x3x3"), "{error}");
+    for (name, bytes) in all {
+        let end = bytes.windows(2).position(|w| w == b"\n\n").unwrap();
+        let message =
+            Imported::from_ncnn("seed", &bytes[..end], bytes[end + 2..].to_vec()).unwrap_err().to_string();
+        assert!(message.contains("1 inputs; IFRNet has 3"), "{name}: {message}");
     }
 }
 
