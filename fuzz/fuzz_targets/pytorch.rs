@@ -13,5 +13,8 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(values.len(), entry.shape.iter().product::<usize>());
         }
     }
-    assert!(Imported::from_bytes("fuzz", data.to_vec()).is_err() || data.len() > 1 << 20);
+    // All of a network may lie in one compressed storage, so that a network may be found in a small file too.
+    if let Ok(imported) = Imported::from_bytes("fuzz", data.to_vec()) {
+        let _ = imported.parameters();
+    }
 });

@@ -1,9 +1,12 @@
 //! Arrays as they lie in a file: typed numbers in blocks of bytes, seen through shapes and strides.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::io::Read;
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use flate2::Crc;
 use flate2::read::DeflateDecoder;
 use ifr_net::{ArraySource, Dtype, FileBytes};
 
@@ -14,12 +17,12 @@ pub(crate) const MOST_INFLATED: usize = 64 << 20;
 pub(crate) const MOST_DIMENSIONS: usize = 8;
 
 /// Bytes that belong together.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Block {
     /// Parts of the file, one after another; each lies inside it.
     Pieces(Vec<Range<usize>>),
-    /// A deflated part of the file, and how many bytes it says it holds: at most [`MOST_INFLATED`].
-    Deflated { range: Range<usize>, size: usize },
+    /// A deflated part of the file, how many bytes it says it holds (at most [`MOST_INFLATED`]), and their checksum.
+    Deflated { range: Range<usize>, size: usize, crc: u32 },
 }
 
 impl Block {
@@ -36,29 +39,39 @@ impl Block {
         }
     }
 
-    /// The bytes from `start` to `end`.
-    pub(crate) fn bytes<'a>(&self, file: &'a [u8], span: Range<usize>) -> Result<Cow<'a, [u8]>, String> {
-        let outside = || format!("bytes {} to {} lie outside what is there", span.start, span.end);
+    /// All of its bytes.
+    pub(crate) fn bytes<'a>(&self, file: &'a [u8]) -> Result<Cow<'a, [u8]>, String> {
+        let outside = || "bytes outside the file".to_owned();
         match self {
             Self::Pieces(pieces) => match pieces.as_slice() {
-                [piece] => file.get(piece.clone()).and_then(|b| b.get(span.clone())).map(Cow::Borrowed),
+                [piece] => file.get(piece.clone()).map(Cow::Borrowed).ok_or_else(outside),
                 pieces => {
                     let parts: Option<Vec<&[u8]>> = pieces.iter().map(|p| file.get(p.clone())).collect();
-                    parts.and_then(|parts| parts.concat().get(span.clone()).map(|b| Cow::Owned(b.to_vec())))
+                    parts.map(|parts| Cow::Owned(parts.concat())).ok_or_else(outside)
                 }
-            }
-            .ok_or_else(outside),
-            Self::Deflated { range, size } => {
-                let packed = file.get(range.clone()).ok_or_else(outside)?;
-                let bytes = inflate(packed, *size)?;
-                bytes.get(span.clone()).map(|b| Cow::Owned(b.to_vec())).ok_or_else(outside)
+            },
+            Self::Deflated { range, size, crc } => {
+                let bytes = inflate(file.get(range.clone()).ok_or_else(outside)?, *size)?;
+                match checksum(&bytes) {
+                    found if found == *crc => Ok(Cow::Owned(bytes)),
+                    found => Err(format!(
+                        "compressed data are damaged: their checksum is {found:#010x}, the archive says {crc:#010x}"
+                    )),
+                }
             }
         }
     }
 }
 
+/// The checksum of zip archives.
+pub(crate) fn checksum(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
 /// What a deflated stream holds, which must be `size` bytes.
-pub(crate) fn inflate(packed: &[u8], size: usize) -> Result<Vec<u8>, String> {
+fn inflate(packed: &[u8], size: usize) -> Result<Vec<u8>, String> {
     if size > MOST_INFLATED {
         return Err(format!("{size} compressed bytes; at most {MOST_INFLATED} are accepted"));
     }
@@ -132,10 +145,11 @@ impl View {
         self.span(block.len()).map(drop)
     }
 
-    fn values(&self, file: &[u8], block: &Block) -> Result<Vec<f32>, String> {
+    /// Its values, out of the bytes of its block.
+    fn values(&self, block: &[u8]) -> Result<Vec<f32>, String> {
         let span = self.span(block.len())?;
         let size = self.dtype.size();
-        let bytes = block.bytes(file, span.start * size..span.end * size)?;
+        let bytes = block.get(span.start * size..span.end * size).ok_or("a value outside its block")?;
         let read = decoder(self.dtype, self.big_endian)
             .ok_or_else(|| format!("{} is no type of floating-point numbers read here", self.dtype.name()))?;
         if self.strides == row_major(&self.shape) {
@@ -200,17 +214,62 @@ pub(crate) struct Array {
 /// Arrays of one file: what a [`ifr_net::ParameterStore`] reads from.
 #[derive(Debug)]
 pub(crate) struct Views {
-    pub(crate) file: FileBytes,
-    pub(crate) blocks: Vec<Block>,
+    file: FileBytes,
+    blocks: Vec<Block>,
     /// In the order of the store.
-    pub(crate) arrays: Vec<Array>,
+    arrays: Vec<Array>,
+    /// The deflated block that was read last: many arrays may lie in one.
+    last: Mutex<Option<(usize, Arc<Vec<u8>>)>>,
+}
+
+impl Views {
+    /// The error says what is wrong with deflated blocks: all that might be inflated to read every array once, in any order,
+    /// must be within a few times what the arrays take.
+    pub(crate) fn new(file: FileBytes, blocks: Vec<Block>, arrays: Vec<Array>) -> Result<Self, String> {
+        let (mut inflated, mut needed) = (0_usize, 0_usize);
+        let mut deflated = HashSet::new();
+        for array in &arrays {
+            if let Some(Block::Deflated { size, .. }) = blocks.get(array.block) {
+                deflated.insert(array.block);
+                inflated = inflated.saturating_add(*size);
+                let bytes = array.view.count().and_then(|n| n.checked_mul(array.view.dtype.size()));
+                needed = needed.saturating_add(bytes.unwrap_or(0));
+            }
+        }
+        let most = needed.saturating_mul(4).saturating_add(MOST_INFLATED);
+        // A single block is inflated once.
+        if deflated.len() > 1 && inflated > most {
+            return Err(format!(
+                "compressed data of {inflated} bytes would be unpacked for arrays of {needed}; at most {most} are accepted"
+            ));
+        }
+        Ok(Self { file, blocks, arrays, last: Mutex::new(None) })
+    }
+
+    /// The bytes of a deflated block.
+    fn inflated(&self, index: usize, block: &Block) -> Result<Arc<Vec<u8>>, String> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((kept, bytes)) if *kept == index => Ok(Arc::clone(bytes)),
+            _ => {
+                // Given back before the next is made.
+                *last = None;
+                let bytes = Arc::new(block.bytes(self.file.as_slice())?.into_owned());
+                *last = Some((index, Arc::clone(&bytes)));
+                Ok(bytes)
+            }
+        }
+    }
 }
 
 impl ArraySource for Views {
     fn read(&self, index: usize) -> Result<Vec<f32>, String> {
         let array = self.arrays.get(index).ok_or("no such array")?;
         let block = self.blocks.get(array.block).ok_or("no such block")?;
-        array.view.values(self.file.as_slice(), block)
+        match block {
+            Block::Deflated { .. } => array.view.values(&self.inflated(array.block, block)?),
+            Block::Pieces(_) => array.view.values(&block.bytes(self.file.as_slice())?),
+        }
     }
 }
 
@@ -236,9 +295,10 @@ mod tests {
         let block = Block::Pieces(vec![0..10, 10..24]);
         let view =
             View { dtype: Dtype::F32, big_endian: true, start: 0, shape: vec![3, 2], strides: vec![1, 3] };
-        assert_eq!(view.values(&file, &block).unwrap(), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+        let file = block.bytes(&file).unwrap();
+        assert_eq!(view.values(&file).unwrap(), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
         let tail = View { start: 4, shape: vec![2], strides: vec![1], ..view.clone() };
-        assert_eq!(tail.values(&file, &block).unwrap(), [4.0, 5.0]);
+        assert_eq!(tail.values(&file).unwrap(), [4.0, 5.0]);
         let past = View { start: 5, shape: vec![2], strides: vec![1], ..view.clone() };
         assert!(past.check(&block).unwrap_err().contains("do not lie in its 6"));
         let expanded = View { shape: vec![7, 1], strides: vec![0, 1], ..view.clone() };
@@ -260,5 +320,51 @@ mod tests {
         assert!(inflate(&packed, 1000).unwrap_err().contains("more than the 1000"));
         assert!(inflate(&packed, 2 << 20).unwrap_err().contains("fewer than"));
         assert!(inflate(&packed, usize::MAX).unwrap_err().contains("at most"));
+    }
+
+    fn deflated(data: &[u8]) -> Vec<u8> {
+        use std::io::Write;
+        let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+        packed.write_all(data).unwrap();
+        packed.finish().unwrap()
+    }
+
+    /// As many arrays as asked for in each of several equal blocks of zeros.
+    fn many(blocks: usize, size: usize, arrays: usize, values: usize) -> Result<Views, String> {
+        let data = vec![0; size];
+        let packed = deflated(&data);
+        let block = Block::Deflated { range: 0..packed.len(), size, crc: checksum(&data) };
+        let arrays = (0..blocks * arrays).map(|n| Array {
+            name: n.to_string(),
+            block: n % blocks,
+            view: View::rows(Dtype::F32, 0, vec![values]),
+        });
+        Views::new(FileBytes::from(packed), vec![block; blocks], arrays.collect())
+    }
+
+    #[test]
+    fn a_block_of_many_arrays_is_inflated_once() {
+        let views = many(1, MOST_INFLATED, 1000, 1).unwrap();
+        let first = views.inflated(0, &views.blocks[0]).unwrap();
+        for array in 0..1000 {
+            assert_eq!(views.read(array).unwrap(), [0.0]);
+        }
+        assert!(Arc::ptr_eq(&first, &views.inflated(0, &views.blocks[0]).unwrap()));
+        // Of two, each is inflated when its turn comes, which is accepted within bounds.
+        let views = many(2, 1 << 20, 30, 1).unwrap();
+        let first = views.inflated(0, &views.blocks[0]).unwrap();
+        assert_eq!(views.read(1).unwrap(), [0.0]);
+        assert!(!Arc::ptr_eq(&first, &views.inflated(0, &views.blocks[0]).unwrap()));
+        assert!(many(2, 1 << 20, 34, 1).unwrap_err().contains("would be unpacked for arrays of 272"));
+        // Arrays that fill their blocks are accepted in any number.
+        assert!(many(300, 1 << 20, 1, 1 << 18).is_ok());
+    }
+
+    #[test]
+    fn damaged_compressed_data_are_refused() {
+        let packed = deflated(&[0; 64]);
+        let block = |crc| Block::Deflated { range: 0..packed.len(), size: 64, crc };
+        assert_eq!(block(checksum(&[0; 64])).bytes(&packed).unwrap().len(), 64);
+        assert!(block(7).bytes(&packed).unwrap_err().contains("the archive says 0x00000007"));
     }
 }

@@ -67,10 +67,11 @@ impl Imported {
     /// As [`open`], but for those about networks.
     pub fn arrays(origin: &str, bytes: impl Into<FileBytes>) -> Result<ParameterStore, FormatError> {
         let file = bytes.into();
-        let (_, found) = Self::found(origin, &file)?;
+        let (format, found) = Self::found(origin, &file)?;
         let entries: Vec<_> =
             found.arrays.iter().map(|a| (a.name.clone(), a.view.dtype, a.view.shape.clone())).collect();
-        let views = Views { file, blocks: found.blocks, arrays: found.arrays };
+        let views = Views::new(file, found.blocks, found.arrays)
+            .map_err(|what| FormatError::malformed(origin, format, &what))?;
         Ok(ParameterStore::from_source(origin, entries, found.metadata, Box::new(views))?)
     }
 

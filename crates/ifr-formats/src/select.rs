@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use ifr_net::{FileBytes, Network, ParameterStore, Ratio, RecogniseError, printable, recognise};
+use ifr_net::{ArraySource, FileBytes, Network, ParameterStore, Ratio, RecogniseError, printable, recognise};
 
 use crate::data::{Array, Found, Views};
 use crate::{Format, FormatError, Imported};
@@ -71,6 +71,16 @@ impl Place<'_> {
     }
 }
 
+/// Arrays of which only names, types and shapes are asked for.
+#[derive(Debug)]
+struct Names;
+
+impl ArraySource for Names {
+    fn read(&self, _: usize) -> Result<Vec<f32>, String> {
+        Err("its values are not read while networks are looked for".to_owned())
+    }
+}
+
 /// Finds the network among what a reader found.
 pub(crate) fn select(
     origin: &str,
@@ -100,12 +110,7 @@ pub(crate) fn select(
     for place in &places {
         let names = |a: &Array| Some((place.inner(&a.name)?, a.view.dtype, a.view.shape.clone()));
         let arrays = found.arrays.iter().filter_map(names);
-        let store = ParameterStore::from_source(
-            origin,
-            arrays,
-            found.metadata.clone(),
-            Box::new(Views { file: FileBytes::from(&[][..]), blocks: Vec::new(), arrays: Vec::new() }),
-        )?;
+        let store = ParameterStore::from_source(origin, arrays, found.metadata.clone(), Box::new(Names))?;
         match recognise(&store) {
             Ok(network) if chosen.is_none() => chosen = Some((network, place)),
             Ok(network) => also.push(format!(
@@ -126,8 +131,7 @@ pub(crate) fn select(
             None => {
                 let arrays =
                     found.arrays.iter().map(|a| (a.name.clone(), a.view.dtype, a.view.shape.clone()));
-                let views = Views { file, blocks: Vec::new(), arrays: Vec::new() };
-                let store = ParameterStore::from_source(origin, arrays, found.metadata, Box::new(views))?;
+                let store = ParameterStore::from_source(origin, arrays, found.metadata, Box::new(Names))?;
                 match recognise(&store) {
                     Err(error) => error,
                     // A network's names include its first, so this cannot be; and a message is better than a panic.
@@ -159,9 +163,10 @@ pub(crate) fn select(
     }
     ignored.extend(also);
     let prefix = place.prefix.clone();
-    let views = Views { file, blocks: found.blocks, arrays };
     let entries: Vec<_> =
-        views.arrays.iter().map(|a| (a.name.clone(), a.view.dtype, a.view.shape.clone())).collect();
+        arrays.iter().map(|a| (a.name.clone(), a.view.dtype, a.view.shape.clone())).collect();
+    let views = Views::new(file, found.blocks, arrays)
+        .map_err(|what| FormatError::malformed(origin, format, &what))?;
     let store = ParameterStore::from_source(origin, entries, found.metadata, Box::new(views))?;
     Ok(Imported { format, network, store, prefix, ignored })
 }

@@ -17,12 +17,15 @@ struct Counting;
 
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
+/// All ever taken, whether given back or not: what was written, unlike time, is the same on every machine.
+static ALL: AtomicUsize = AtomicUsize::new(0);
 /// The counts are the process's: one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
 // SAFETY: every call is passed on as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALL.fetch_add(layout.size(), Relaxed);
         MOST.fetch_max(TAKEN.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
         // SAFETY: as above.
         unsafe { System.alloc(layout) }
@@ -40,10 +43,17 @@ static ALLOCATOR: Counting = Counting;
 
 /// What `work` returns and the most memory taken meanwhile, in bytes.
 fn most_taken<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let (result, most, _) = taken(work);
+    (result, most)
+}
+
+/// What `work` returns, the most memory taken meanwhile, and all that was taken one after another, in bytes.
+fn taken<T>(work: impl FnOnce() -> T) -> (T, usize, usize) {
     let before = TAKEN.load(Relaxed);
     MOST.store(before, Relaxed);
+    ALL.store(0, Relaxed);
     let result = work();
-    (result, MOST.load(Relaxed) - before)
+    (result, MOST.load(Relaxed) - before, ALL.load(Relaxed))
 }
 
 /// Reads all arrays of a file, as well as it can be.
@@ -60,11 +70,12 @@ fn read_all(file: &[u8]) -> Result<usize, String> {
 /// Reads a file that must be refused in these words, in no more memory than `bound`.
 #[track_caller]
 fn refused(file: &[u8], words: &str, bound: usize) {
-    let (result, most) = most_taken(|| read_all(file));
+    let (result, most, all) = taken(|| read_all(file));
     let message = result.unwrap_err();
     assert!(message.contains(words), "'{words}' in '{message}'");
     assert!(message.len() < 1000, "{message}");
     assert!(most <= bound + 2 * file.len(), "{most} bytes taken for a file of {}", file.len());
+    assert!(all <= 4 * (bound + 2 * file.len()), "{all} bytes taken in all for a file of {}", file.len());
 }
 
 fn pickled(program: &[u8]) -> Vec<u8> {
@@ -124,20 +135,31 @@ fn tensors_outside_their_storages() {
 fn programs_that_go_wrong() {
     let _alone = ALONE.lock();
     let repeated = |code: &[u8], count: usize| [b"\x80\x02", code.repeat(count).as_slice(), b"."].concat();
-    // A million lists in each other, each the only item of the next; one that contains itself; a dictionary that does.
+    // Many lists in each other, each the only item of the next; one that contains itself; a dictionary that does.
     let nested =
-        [b"\x80\x02", b"]".repeat(500_000).as_slice(), b"a".repeat(499_999).as_slice(), b"."].concat();
-    assert_eq!(read_all(&pickled(&nested)).unwrap(), 0);
+        [b"\x80\x02", b"]".repeat(250_000).as_slice(), b"a".repeat(249_999).as_slice(), b"."].concat();
+    refused(&pickled(&nested), "deep in each other", 128 * MIB);
     assert_eq!(read_all(&pickled(b"\x80\x02]q\0h\0a.")).unwrap(), 0);
     assert_eq!(read_all(&pickled(b"\x80\x02}q\0(X\x01\0\0\0ah\0X\x01\0\0\0bh\0u.")).unwrap(), 0);
     // A call whose argument is itself.
     let circle = b"\x80\x02}X\x01\0\0\0actorch._utils\n_rebuild_parameter\n]q\0h\0a\x85Rs.";
+    assert_eq!(read_all(&pickled(circle)).unwrap(), 0);
+    // A tensor of a subclass whose subclass is itself.
+    let circle = b"\x80\x02}X\x01\0\0\0actorch._tensor\n_rebuild_from_type_v2\nq\x01]q\0(h\x01Nh\0eRs.";
     assert_eq!(read_all(&pickled(circle)).unwrap(), 0);
     // Classes are never looked for, functions never called.
     let system = b"\x80\x02}X\x01\0\0\0acposix\nsystem\nX\x0c\0\0\0touch /pwned\x85Rs.";
     assert_eq!(read_all(&pickled(system)).unwrap(), 0);
 
     for (program, words, bound) in [
+        (repeated(b"]Na", 1 << 19), "more than 262144 objects", 96 * MIB),
+        (repeated(b"}NNs", 1 << 19), "more than 262144 objects", 96 * MIB),
+        (b"\x80\x02ccollections\nOrderedDict\n]Na\x85R.".to_vec(), "what are no pairs", 64 * KIB),
+        (
+            [b"\x80\x02c", "m".repeat(300).as_bytes(), b"\nx\n."].concat(),
+            "a global of 300 and 1 bytes",
+            64 * KIB,
+        ),
         (b"\x80\x02".to_vec(), "ends early", 64 * KIB),
         (b"\x80\x09.".to_vec(), "is of protocol 9", 64 * KIB),
         (b"\x80\x02\xff.".to_vec(), "unknown code 0xff", 64 * KIB),
@@ -152,7 +174,7 @@ fn programs_that_go_wrong() {
         (b"\x80\x02]Na}Ns.".to_vec(), "sets an item of what is no dictionary", 64 * KIB),
         (b"\x80\x02NNa.".to_vec(), "appends to what is no list", 64 * KIB),
         (b"\x80\x02}(Nu.".to_vec(), "a key without a value", 64 * KIB),
-        (repeated(b"]", 1 << 21), "more than 1048576 objects", 128 * MIB),
+        (repeated(b"]", 1 << 21), "more than 262144 objects", 48 * MIB),
         (repeated(b"N", 1 << 21), "on its stack", 64 * MIB),
         (repeated(b"(", 1 << 21), "marks", 64 * MIB),
         (repeated(b"]q\0h\0h\0h\0h\0\x86", 1 << 20), "more than", 160 * MIB),
@@ -222,6 +244,9 @@ fn archives_that_lie() {
         let end = file.len() - 22;
         let directory = u32::from_le_bytes(file[end + 16..end + 20].try_into().unwrap()) as usize;
         file[directory + 10] = 8;
+        let mut crc = flate2::Crc::new();
+        crc.update(&vec![0; size]);
+        file[directory + 16..directory + 20].copy_from_slice(&crc.sum().to_le_bytes());
         file[directory + 24..directory + 28].copy_from_slice(&(said as u32).to_le_bytes());
         refused(&file, words, bound);
     }
@@ -275,10 +300,26 @@ fn layers_that_lie() {
         ("PReLU c 1 1 a b 0=1 nonsense", "is no layer"),
         ("Split c 1 99999999 a b", "is no layer"),
         ("Split c 1 2 a b", "is no layer"),
-        ("MemoryData c 0 1 b 0=268435456 1=268435456 2=268435456 11=268435456", "too many values"),
+        ("MemoryData c 0 1 b 0=268435456 1=268435456 2=268435456 11=268435456", "more values than any"),
+        // 2^62 and 2^63 values: four times as many bytes are none, if counted in 64 bits.
+        (
+            "MemoryData c 0 1 b 0=268435456 1=268435456 2=64",
+            "4611686018427387904 values, more than any memory",
+        ),
+        (
+            "MemoryData c 0 1 b 0=268435456 1=268435456 2=128",
+            "9223372036854775808 values, more than any memory",
+        ),
         ("Mystery c 1 1 a b", "of kind Mystery"),
     ] {
         refused(&one(layer), &[0; 4], words);
+    }
+    // The same, marked as 16-bit numbers: twice 2^63 is none.
+    let half = 0x0130_6B47_u32.to_le_bytes();
+    for (side, count) in [(64, "4611686018427387904"), (128, "9223372036854775808")] {
+        let layer = format!("MemoryData c 0 1 b 0=268435456 1=268435456 2={side} 21=0");
+        let words = if side == 64 { "9223372036854775808 bytes of weights where" } else { count };
+        refused(&one(&layer), &half, words);
     }
     refused(&one("Split c 1 1 z b"), &[], "reads 'z' before it is made");
     refused("7767517\n99999999 1\n", &[], "layers in the .param; at most 4096");
@@ -380,4 +421,86 @@ fn mutated_programs_in_sound_archives() {
         accepted += usize::from(result.is_ok_and(|arrays| arrays > 0));
     }
     assert!(accepted > 300, "{accepted} mutations could still be read");
+}
+
+/// Programs that say much in few bytes: what is made of them is bounded whatever they repeat.
+#[test]
+fn programs_that_repeat_themselves() {
+    let _alone = ALONE.lock();
+    let entries = |key: &str, code: &[u8], count: usize| {
+        let mut program = Program::new();
+        program.text(key);
+        program.0.extend(b"q\x000cfoo\nBar\nq\x010}");
+        program.text(&"n".repeat(500));
+        program.0.extend(b"h\x01)R}(");
+        for number in 0..count {
+            if key.is_empty() {
+                program.int(number);
+            } else {
+                program.0.extend(b"h\x00");
+            }
+            program.0.extend(code);
+        }
+        program.0.extend(b"ubs.");
+        program.0
+    };
+    // One name set again and again, with nothing, with a dictionary, with an object.
+    for key in ["_modules", "_parameters", "weight"] {
+        for code in [&b"N"[..], b"}", b"h\x01)R"] {
+            let file = pickled(&entries(key, code, 50_000));
+            let (result, most, all) = taken(|| read_all(&file));
+            assert_eq!(result, Ok(0));
+            assert!(most < 64 * MIB && all < 128 * MIB, "{most} and {all} bytes for {key}");
+        }
+    }
+    refused(&pickled(&entries("", b"}", 100_000)), "more than 65536 items", 160 * MIB);
+    refused(&pickled(&entries("_modules", b"]", 1 << 19)), "more than 262144 objects", 96 * MIB);
+}
+
+#[test]
+fn the_last_of_equal_keys_counts() {
+    let _alone = ALONE.lock();
+    let mut program = Program::new();
+    program.0.push(b'}');
+    for (name, shape) in [("w", [1]), ("v", [3]), ("w", [2])] {
+        program.text(name);
+        program.tensor("0", &shape, false);
+        program.0.push(b's');
+    }
+    program.text("v");
+    program.0.extend(b"Ns.");
+    let store = Imported::arrays("x", pickled(&program.0)).unwrap();
+    let found: Vec<_> = store.entries().iter().map(|e| (e.name.as_str(), e.shape.as_slice())).collect();
+    assert_eq!(found, [("w", &[2][..])]);
+}
+
+/// A list's items have their numbers for names; lists that hold themselves, or numbers alone, are passed by.
+#[test]
+fn lists_are_entered() {
+    let _alone = ALONE.lock();
+    let mut program = Program::new();
+    program.0.extend(b"]q\0(}");
+    program.text("w");
+    program.tensor("0", &[2], false);
+    program.0.extend(b"sK\x01](");
+    program.0.extend(b"K\x01K\x02\x86".repeat(70_000));
+    program.0.extend(b"e(");
+    program.tensor("0", &[3], false);
+    program.0.extend(b"th\0e.");
+    let store = Imported::arrays("x", pickled(&program.0)).unwrap();
+    let found: Vec<_> = store.entries().iter().map(|e| (e.name.as_str(), e.shape.as_slice())).collect();
+    assert_eq!(found, [("0.w", &[2][..]), ("3.0", &[3][..])]);
+}
+
+/// A seventh argument asks for values to be changed after reading, which is not done here.
+#[test]
+fn marked_tensors_are_refused() {
+    let _alone = ALONE.lock();
+    let plain = tensor("0", 0, &[4], &[1]);
+    let with = |code: &[u8]| [&plain[..plain.len() - 4], code, b"tRs."].concat();
+    for code in [&b"N"[..], b"}"] {
+        assert_eq!(read_all(&pickled(&with(code))).unwrap(), 1);
+    }
+    refused(&pickled(&with(b"}X\x03\0\0\0neg\x88s")), "negated, conjugated", 64 * KIB);
+    refused(&pickled(&with(b"\x88")), "negated, conjugated", 64 * KIB);
 }

@@ -165,3 +165,68 @@ fn another_arrangement_in_ncnn_is_refused() {
     let message = refused(&param.replacen("PReLU", "Swiss ", 1), &bin);
     assert!(message.contains("of kind Swiss, which IFRNet does not have"), "{message}");
 }
+
+/// What does not show in the weights.
+#[test]
+fn ncnn_layers_that_compute_something_else_are_refused() {
+    let (param, bin) = Ncnn::write(&by_rule(PUBLISHED[0]), true);
+    let first = "13=2 14=1 2=1 3=2 4=1";
+    for (from, to, words) in [
+        (first, "13=2 14=1 2=1 3=1 4=1", "a stride (parameter 3) is 1; IFRNet has 2 there"),
+        (first, "13=1 14=1 2=1 3=2 4=1", "a stride (parameter 13) is 1; IFRNet has 2 there"),
+        (first, "14=1 2=1 3=1 4=1", "a stride (parameter 3) is 1"),
+        (first, "13=2 14=1 2=2 3=2 4=1", "a dilation (parameter 2) is 2; IFRNet has 1 there"),
+        (first, "13=2 14=0 2=1 3=2 4=1", "a padding (parameter 14) is 0; IFRNet has 1 there"),
+        (first, "13=2 14=1 2=1 3=2 4=-233", "a padding (parameter 4) is -233"),
+        (first, "13=2 14=1 15=0 2=1 3=2 4=1", "a padding (parameter 15) is 0"),
+        (first, "13=2 14=1 2=1 3=2 4=1 7=3", "the number of groups (parameter 7) is 3"),
+        (first, "13=2 14=1 2=1 3=2 4=1 9=1", "a fused activation (parameter 9) is 1"),
+        ("13=1 14=1 2=1 3=1 4=1", "13=2 14=1 2=1 3=2 4=1", "a stride (parameter 3) is 2; IFRNet has 1 there"),
+        ("18=0 19=0 ", "18=1 19=1 ", "a number (parameter 18) is 1"),
+        ("0=2 1=2.0 2=2.0 6=0", "0=2 1=2.0 2=4.0 6=0", "a factor (parameter 2) is 4.0; IFRNet has 2 there"),
+        ("0=2 1=2.0 2=2.0 6=0", "0=1 1=2.0 2=2.0 6=0", "the way of resizing (parameter 0) is 1"),
+        ("0=2 1=2.0 2=2.0 6=0", "0=2 1=2.0 2=2.0 6=1", "the alignment of corners (parameter 6) is 1"),
+        (
+            "0=1 -23301=2,1.0,2.0",
+            "0=1 -23301=2,1.0,1.0",
+            "the coefficients (parameter -23301) are '2,1.0,1.0'",
+        ),
+        ("0=1 -23301=2,1.0,2.0", "0=1", "the coefficients (parameter -23301) are '0'"),
+        ("0=1 -23301=2,1.0,2.0", "0=0 -23301=2,1.0,2.0", "the operation (parameter 0) is 0"),
+        ("=2,120,-233 1=0", "=2,100,-233 1=0", "the sizes of the parts (parameter -23300) are '2,100,-233'"),
+        ("=3,2,2,-233 1=0", "=3,4,2,-233 1=0", "IFRNet has 2, 2, … there"),
+        ("=4,2,2,1,-233 1=0", "=4,2,2,3,-233 1=0", "IFRNet has 2, 2, 1, … there"),
+        ("=4,2,2,1,-233 1=0", "=4,2,2,1,-233 1=1", "the axis (parameter 1) is 1"),
+    ] {
+        assert!(param.contains(from), "{from}");
+        let other = param.replacen(from, to, 1);
+        let message = Imported::from_ncnn("n", other.as_bytes(), bin.clone()).unwrap_err().to_string();
+        assert!(message.contains(words), "'{words}' in '{message}'");
+    }
+    // The residual block's sum, which must be one, of what the block reads.
+    let sum = param.lines().find(|line| line.starts_with("BinaryOp")).unwrap();
+    let product = sum.replace("0=0", "0=2");
+    let message = Imported::from_ncnn("n", param.replace(sum, &product).as_bytes(), bin.clone()).unwrap_err();
+    assert!(message.to_string().contains("the operation on two convolutions' outputs"), "{message}");
+    let mut words: Vec<&str> = sum.split_whitespace().collect();
+    words[4] = words[5];
+    let message = Imported::from_ncnn("n", param.replace(sum, &words.join(" ")).as_bytes(), bin).unwrap_err();
+    assert!(message.to_string().contains("is not added to what IFRNet adds it to"), "{message}");
+}
+
+#[test]
+fn checksums_that_differ_are_mentioned() {
+    let parameters = by_rule(PUBLISHED[0]);
+    let arrays = arrays(&parameters, "");
+    let mut bytes = support::torch_zip(&arrays);
+    let first = arrays[0].2[0].to_le_bytes();
+    let place = bytes.windows(4).position(|w| w == first).unwrap();
+    bytes[place] ^= 1;
+    let imported = Imported::from_bytes("x", bytes).unwrap();
+    assert_eq!(imported.network(), PUBLISHED[0]);
+    let ignored = imported.ignored();
+    assert!(
+        ignored.len() == 1 && ignored[0].starts_with("1 of 104 checksums, which are not those"),
+        "{ignored:?}"
+    );
+}

@@ -41,6 +41,8 @@ enum What {
     Warped(usize),
     /// A concatenation: place in the list of those.
     Concat(usize),
+    /// Anything but a convolution's output, at twice its size.
+    Doubled,
     Other,
 }
 
@@ -66,6 +68,10 @@ struct Walk<'a> {
     blobs: HashMap<&'a str, Blob>,
     units: Vec<Unit>,
     concats: Vec<Vec<What>>,
+    /// The layers that cut convolutions' outputs into parts, by the convolutions.
+    slices: HashMap<usize, usize>,
+    /// What is added to a convolution's output, by the convolution.
+    sums: HashMap<usize, usize>,
     images: usize,
 }
 
@@ -167,11 +173,38 @@ impl<'a> Walk<'a> {
                     What::Conv(unit) => Some(unit),
                     _ => None,
                 });
-                blob.what = convs.max_by_key(|&u| self.units[u].depth).map_or(What::Other, What::Conv);
+                let mut convs: Vec<usize> = convs.collect();
+                convs.sort_by_key(|&u| self.units[u].depth);
+                if let [earlier, later] = convs[..] {
+                    layer.expect(0, 0.0, 0.0, "the operation on two convolutions' outputs")?;
+                    self.sums.insert(later, earlier);
+                }
+                blob.what = convs.last().map_or(What::Other, |&u| What::Conv(u));
             }
             ("Concat", _) => {
+                layer.expect(0, 0.0, 0.0, "the axis")?;
                 self.concats.push(inputs.iter().map(|b| b.what).collect());
                 blob.what = What::Concat(self.concats.len() - 1);
+            }
+            // Flows grow by two from level to level, and so do their values.
+            ("Interp", _) => {
+                layer.expect(0, 0.0, 2.0, "the way of resizing")?;
+                layer.expect(1, 1.0, 2.0, "a factor")?;
+                layer.expect(2, 1.0, 2.0, "a factor")?;
+                layer.expect(6, 0.0, 0.0, "the alignment of corners")?;
+                blob.what = What::Doubled;
+            }
+            ("Eltwise", _) => {
+                layer.expect(0, 0.0, 1.0, "the operation")?;
+                let factor = |b: &Blob| Some(if b.what == What::Doubled { 2.0 } else { 1.0 });
+                let factors: Vec<Option<f64>> = inputs.iter().map(factor).collect();
+                layer.expect_list(-23301, &factors, "the coefficients")?;
+            }
+            ("Slice", Some(Blob { what: What::Conv(unit), .. })) => {
+                layer.expect(1, 0.0, 0.0, "the axis")?;
+                if self.slices.insert(unit, index).is_some() {
+                    return Err("cuts a convolution's output a second time".to_owned());
+                }
             }
             (kind, _) if kind.to_ascii_lowercase().ends_with("warp") => {
                 let image = inputs.iter().find_map(|b| match b.what {
@@ -200,6 +233,24 @@ impl<'a> Walk<'a> {
         second: &[usize],
         decoders: &[usize],
     ) -> Result<(), String> {
+        for encoder in [first, second] {
+            for (i, &unit) in encoder.iter().enumerate() {
+                let layer = &layers[self.units[unit].layer];
+                let (_, kernel, _) = layer.conv_numbers()?;
+                // As large behind as before: half of what the kernel covers.
+                let padding = ((kernel.0 / 2) as f64, (kernel.1 / 2) as f64);
+                layer.expect_conv(if i % 2 == 0 { 2.0 } else { 1.0 }, padding)?;
+                let above = if i == 0 { None } else { Some(What::Conv(encoder[i - 1])) };
+                let image = What::Input(usize::from(std::ptr::eq(encoder, second)));
+                if self.units[unit].input != above.unwrap_or(image) {
+                    return Err(format!(
+                        "layer '{}' does not read what convolution {} of IFRNet's encoder reads",
+                        printable(layer.name, 60),
+                        i + 1
+                    ));
+                }
+            }
+        }
         for (i, &unit) in decoders.iter().enumerate() {
             let (level, step) = (4 - i / DECODER, i % DECODER);
             let before = |n: usize| decoders[i - n];
@@ -235,6 +286,31 @@ impl<'a> Walk<'a> {
             }
             if (layer.kind == "Deconvolution") != (step == DECODER - 1) {
                 return Err(format!("layer '{}' is a {}", printable(layer.name, 60), layer.kind));
+            }
+            layer.expect_conv(if step == DECODER - 1 { 2.0 } else { 1.0 }, (1.0, 1.0))?;
+            let (outputs, ..) = layer.conv_numbers()?;
+            let sizes = match step {
+                // Both flows, at the last level the mask, and the rest.
+                6 if level == 1 => vec![Some(2.0), Some(2.0), Some(1.0), None],
+                6 => vec![Some(2.0), Some(2.0), None],
+                1 | 3 => {
+                    let (side, ..) = layers[self.units[decoders[i + 1]].layer].conv_numbers()?;
+                    vec![Some(outputs as f64 - side as f64), None]
+                }
+                _ => Vec::new(),
+            };
+            if let Some(&slice) = self.slices.get(&unit) {
+                layers[slice].expect_list(-23300, &sizes, "the sizes of the parts")?;
+            } else if !sizes.is_empty() {
+                return Err(format!("layer '{}' is not cut into parts", printable(layer.name, 60)));
+            }
+            let added = self.sums.get(&unit).copied();
+            let expected = (step == 5).then(|| decoders[i.saturating_sub(5)]);
+            if added != expected {
+                return Err(format!(
+                    "layer '{}' is not added to what IFRNet adds it to",
+                    printable(layer.name, 60)
+                ));
             }
         }
         Ok(())

@@ -34,6 +34,62 @@ impl Layer<'_> {
         }
     }
 
+    /// Checks that a parameter is that number; `default` stands for one that is not given.
+    pub(super) fn expect(&self, key: i32, default: f64, expected: f64, what: &str) -> Result<f64, String> {
+        let text = self.numbers.get(&key).copied();
+        match text.map_or(Some(default), |text| text.parse::<f64>().ok()) {
+            Some(found) if found == expected => Ok(found),
+            _ => Err(format!(
+                "layer '{}': {what} (parameter {key}) is {}; IFRNet has {expected} there",
+                printable(self.name, 60),
+                printable(text.unwrap_or(&default.to_string()), 40)
+            )),
+        }
+    }
+
+    /// Checks everything about a convolution that does not show in its weights.
+    pub(super) fn expect_conv(&self, stride: f64, padding: (f64, f64)) -> Result<(), String> {
+        let pair = |keys: (i32, i32), default, (y, x), what: &str| {
+            let across = self.expect(keys.0, default, x, what)?;
+            self.expect(keys.1, across, y, what)
+        };
+        pair((2, 12), 1.0, (1.0, 1.0), "a dilation")?;
+        pair((3, 13), 1.0, (stride, stride), "a stride")?;
+        pair((4, 14), 0.0, padding, "a padding")?;
+        // On the other side the padding is the same unless given.
+        self.expect(15, padding.1, padding.1, "a padding")?;
+        self.expect(16, padding.0, padding.0, "a padding")?;
+        self.expect(7, 1.0, 1.0, "the number of groups")?;
+        self.expect(9, 0.0, 0.0, "a fused activation")?;
+        // Values around a convolution's input, weights that come from elsewhere; sizes of what a transposed one makes.
+        for key in [18, 19, 20, 21, 28] {
+            self.expect(key, 0.0, 0.0, "a number")?;
+        }
+        Ok(())
+    }
+
+    /// Checks a parameter that is a list (its length, then its items); `None` is any item.
+    pub(super) fn expect_list(&self, key: i32, expected: &[Option<f64>], what: &str) -> Result<(), String> {
+        let text = self.numbers.get(&key).copied().unwrap_or("0");
+        let found: Option<Vec<f64>> = text.split(',').map(|item| item.parse().ok()).collect();
+        let same = found.as_deref().and_then(<[f64]>::split_first).is_some_and(|(&count, items)| {
+            count == expected.len() as f64
+                && items.len() == expected.len()
+                && items.iter().zip(expected).all(|(item, expected)| expected.is_none_or(|e| e == *item))
+        });
+        if same {
+            return Ok(());
+        }
+        let expected: Vec<String> =
+            expected.iter().map(|e| e.map_or_else(|| "…".to_owned(), |e| e.to_string())).collect();
+        Err(format!(
+            "layer '{}': {what} (parameter {key}) are '{}'; IFRNet has {} there",
+            printable(self.name, 60),
+            printable(text, 60),
+            expected.join(", ")
+        ))
+    }
+
     /// Outputs, kernel (height, width) and number of weights of a convolution.
     pub(super) fn conv_numbers(&self) -> Result<(usize, (usize, usize), usize), String> {
         let width = self.number(1, 0)?;

@@ -79,7 +79,7 @@ pub(crate) fn read(param: &[u8], bin: &[u8]) -> Result<Found, String> {
     for (name, view, block) in &twice {
         let first = found.arrays.iter().find(|a| a.name == *name);
         let same = first.is_some_and(|first| {
-            let bytes = |block: &Block| block.bytes(bin, 0..block.len()).ok();
+            let bytes = |block: &Block| block.bytes(bin).ok();
             first.view == *view && bytes(&found.blocks[first.block]) == bytes(block)
         });
         if !same {

@@ -83,7 +83,7 @@ impl Reader<'_> {
     }
 
     fn floats(&mut self, count: usize) -> Result<Range<usize>, String> {
-        self.take(count * 4)
+        self.take(bytes_of(count, 4)?)
     }
 
     fn layer(&mut self, layer: &Layer<'_>) -> Result<Weights, String> {
@@ -106,7 +106,7 @@ impl Reader<'_> {
                     [layer.number(0, 0)?, layer.number(1, 0)?, layer.number(11, 0)?, layer.number(2, 0)?];
                 let count = sides.iter().try_fold(1_usize, |n, &side| n.checked_mul(side.max(1)));
                 // Marked from a later version on, which says so.
-                let count = count.ok_or("too many values")?;
+                let count = count.ok_or("more values than any memory holds")?;
                 if layer.number(21, 1)? == 1 {
                     self.floats(count)?
                 } else {
@@ -128,8 +128,10 @@ impl Reader<'_> {
         match mark {
             0 | PLAIN => Ok((Dtype::F32, self.floats(count)?)),
             HALF => {
-                let range = self.take((2 * count).next_multiple_of(4))?;
-                Ok((Dtype::F16, range.start..range.start + 2 * count))
+                let bytes = bytes_of(count, 2)?;
+                let padded = bytes.checked_next_multiple_of(4).ok_or_else(|| too_many(count))?;
+                let range = self.take(padded)?;
+                Ok((Dtype::F16, range.start..range.start + bytes))
             }
             INT8 => Err(INTEGERS.to_owned()),
             // Any other mark stands for a table of 256 values and a byte for each weight.
@@ -139,6 +141,15 @@ impl Reader<'_> {
             )),
         }
     }
+}
+
+/// Bytes of so many values of that size.
+fn bytes_of(count: usize, size: usize) -> Result<usize, String> {
+    count.checked_mul(size).ok_or_else(|| too_many(count))
+}
+
+fn too_many(count: usize) -> String {
+    format!("{count} values, more than any memory holds")
 }
 
 const INTEGERS: &str = "quantised to 8-bit integers; only 32- and 16-bit floating-point weights are read";
@@ -180,7 +191,7 @@ mod tests {
                 }
                 let arrays = vec![Array { name: String::new(), block: 0, view }];
                 let file = FileBytes::from(bin);
-                Views { file, blocks: vec![Block::piece(range.clone())], arrays }.read(0).unwrap()
+                Views::new(file, vec![Block::piece(range.clone())], arrays).unwrap().read(0).unwrap()
             };
             let expected = |n: usize, count: usize| (0..count).map(|i| value(n, i)).collect::<Vec<_>>();
             let [Weights::None, first, Weights::Slopes(slopes), second] = weights.as_slice() else {

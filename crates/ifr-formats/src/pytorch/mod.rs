@@ -5,13 +5,15 @@ mod pickle;
 mod tensors;
 mod zip;
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use ifr_net::printable;
 
-use crate::data::{Block, Found, inflate};
+use crate::data::{Block, Found, checksum};
 use pickle::{Heap, Object, Pickle, Value};
-use tensors::{Storage, Storages, storage_of};
+use tensors::{Storage, Storages, checked_key, storage_of};
+use zip::Member;
 
 /// The number every file of the old form begins with, as a pickled integer of 10 bytes: 0x1950a86a20f9469cfc6c.
 const MAGIC: [u8; 10] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19];
@@ -31,7 +33,7 @@ pub(crate) fn read(file: &[u8]) -> Result<Found, String> {
     if file.starts_with(b"PK") { zipped(file) } else { legacy(file) }
 }
 
-fn zipped(file: &[u8]) -> Result<Found, String> {
+fn zipped<'a>(file: &'a [u8]) -> Result<Found, String> {
     let members = zip::members(file)?;
     // All lie in one folder, named after the file at the time.
     let folder = members
@@ -46,32 +48,53 @@ fn zipped(file: &[u8]) -> Result<Found, String> {
             ),
             None => "an empty zip archive".to_owned(),
         })?;
-    let by_name: HashMap<&str, &Block> =
-        members.iter().filter_map(|m| Some((m.name.strip_prefix(folder)?, &m.block))).collect();
-    let whole = |block: &Block, most: usize, what: &str| -> Result<Vec<u8>, String> {
-        if block.len() > most {
-            return Err(format!("its {what} has {} bytes; at most {most} are accepted", block.len()));
+    let by_name: HashMap<&str, &Member<'_>> =
+        members.iter().filter_map(|m| Some((m.name.strip_prefix(folder)?, m))).collect();
+    let whole = |member: &Member<'a>, most: usize, what: &str| -> Result<Cow<'a, [u8]>, String> {
+        let bytes = member.block.len();
+        if bytes > most {
+            return Err(format!("its {what} has {bytes} bytes; at most {most} are accepted"));
         }
-        match block {
-            Block::Deflated { range, size } => inflate(file.get(range.clone()).unwrap_or_default(), *size),
-            Block::Pieces(_) => block.bytes(file, 0..block.len()).map(std::borrow::Cow::into_owned),
-        }
+        member.block.bytes(file)
     };
     let big_endian = match by_name.get("byteorder") {
         None => false,
-        Some(block) => match whole(block, LONGEST_ORDER, "byteorder")?.as_slice() {
+        Some(member) => match &*whole(member, LONGEST_ORDER, "byteorder")? {
             b"little" => false,
             b"big" => true,
             _ => return Err("its byteorder is neither 'little' nor 'big'".to_owned()),
         },
     };
-    let program = by_name.get("data.pkl").ok_or("no data.pkl")?;
-    let program = whole(program, pickle::MOST_BYTES, "data.pkl")?;
+    let described = by_name.get("data.pkl").ok_or("no data.pkl")?;
+    let program = whole(described, pickle::MOST_BYTES, "data.pkl")?;
     let pickle = pickle::load(&program)?;
     let mut storages = Storages::new(big_endian, |key: &str| {
-        by_name.get(format!("data/{key}").as_str()).map(|block| (*block).clone())
+        by_name.get(format!("data/{key}").as_str()).map(|member| member.block.clone())
     });
-    tensors::collect(&pickle.heap, pickle.value, &mut storages)
+    let mut found = tensors::collect(&pickle.heap, pickle.value, &mut storages)?;
+    let crcs = by_name.values().map(|member| (&member.block, member.crc)).collect();
+    found.ignored.extend(doubts(file, &found.blocks, &crcs));
+    Ok(found)
+}
+
+/// What is to be said of storages whose checksums are not those that the archive gives. Compressed ones are compared when they
+/// are unpacked.
+fn doubts(file: &[u8], blocks: &[Block], crcs: &HashMap<&Block, u32>) -> Option<String> {
+    // Files of an archive might lie upon each other: no more is looked at than there is.
+    let mut left = file.len();
+    let mut wrong = 0;
+    for block in blocks.iter().filter(|block| matches!(block, Block::Pieces(_))) {
+        let Some(rest) = left.checked_sub(block.len()) else { break };
+        left = rest;
+        let bytes = block.bytes(file).unwrap_or_default();
+        wrong += usize::from(crcs.get(block).is_some_and(|&crc| crc != checksum(&bytes)));
+    }
+    (wrong > 0).then(|| {
+        format!(
+            "{wrong} of {} checksums, which are not those of the arrays: the file is damaged, or was written without them",
+            blocks.len()
+        )
+    })
 }
 
 fn legacy(file: &[u8]) -> Result<Found, String> {
@@ -90,7 +113,10 @@ fn legacy(file: &[u8]) -> Result<Found, String> {
     }
     let system = next()?;
     let big_endian = match system.heap.object(system.value) {
-        Some(Object::Dict(pairs)) => pairs.contains(&(Value::Str("little_endian"), Value::Bool(false))),
+        Some(Object::Dict(pairs)) => {
+            let said = pairs.iter().rfind(|(key, _)| *key == Value::Str("little_endian"));
+            said.is_some_and(|(_, little)| *little == Value::Bool(false))
+        }
         _ => return Err("nothing is said of the system that wrote it".to_owned()),
     };
     let described = next()?;
@@ -111,12 +137,17 @@ fn stored<'a>(
 ) -> Result<HashMap<&'a str, Block>, String> {
     let sizes: HashMap<&str, usize> = heap
         .persistent()
+        // The same tuple may be referred to any number of times; what is no tuple, and perhaps long, is no storage.
+        .filter(|id| matches!(id, Value::Object(_)))
+        .collect::<HashSet<_>>()
+        .into_iter()
         .filter_map(|id| storage_of(heap, id).ok())
         .map(|Storage { key, size, .. }| (key, size))
         .collect();
     let mut blocks = HashMap::new();
     for key in keys {
         let Value::Str(key) = key else { return Err("a storage's key is no text".to_owned()) };
+        let key = checked_key(key)?;
         // What no tensor refers to has no known length, so nothing after it can be found.
         let size = *sizes.get(key).ok_or_else(|| format!("storage '{}' is unknown", printable(key, 40)))?;
         let count = file.get(at..).and_then(|b| b.first_chunk::<8>()).copied();
@@ -132,7 +163,7 @@ fn stored<'a>(
                 printable(key, 40)
             ));
         };
-        blocks.insert(*key, Block::piece(start..end));
+        blocks.insert(key, Block::piece(start..end));
         at = end;
     }
     Ok(blocks)

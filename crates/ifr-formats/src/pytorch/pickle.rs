@@ -3,13 +3,18 @@
 
 /// Longest program accepted, in bytes: ten times that of a checkpoint with its optimiser's state.
 pub(super) const MOST_BYTES: usize = 16 << 20;
-/// Most objects: a state dict of IFR+ makes ten thousand.
-const MOST_OBJECTS: usize = 1 << 20;
+/// Most objects: a state dict of IFR+ makes ten thousand, three or four times that with an optimiser's state.
+const MOST_OBJECTS: usize = 1 << 18;
 /// Most values in all lists, tuples and dictionaries together, and on the stack.
 const MOST_VALUES: usize = 1 << 20;
+/// Most codes run and values moved or looked at, together: twice what a program of [`MOST_BYTES`] can ask for when every
+/// value is moved once.
+const MOST_WORK: usize = 2 * MOST_BYTES;
+/// Longest module and longest name of a global, in bytes: each may be looked at once for each object it makes.
+const LONGEST_GLOBAL: usize = 256;
 
 /// A value: small and `Copy`, what is large lies in the [`Heap`] or in the program. Objects may contain themselves.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Value<'a> {
     None,
     Bool(bool),
@@ -102,6 +107,8 @@ struct Machine<'a> {
     memo: Vec<Option<Value<'a>>>,
     /// Values put into objects so far.
     contained: usize,
+    /// Codes run and values moved or looked at so far.
+    work: usize,
 }
 
 type Step<T> = Result<T, String>;
@@ -113,6 +120,15 @@ impl<'a> Machine<'a> {
         let taken = taken.ok_or_else(|| format!("ends early or is longer than {MOST_BYTES} bytes"))?;
         self.at += count;
         Ok(taken)
+    }
+
+    /// Counts work before it is done.
+    fn spend(&mut self, work: usize) -> Step<()> {
+        self.work = self.work.saturating_add(work);
+        if self.work > MOST_WORK {
+            return Err(format!("asks for more than {MOST_WORK} steps"));
+        }
+        Ok(())
     }
 
     fn byte(&mut self) -> Step<u8> {
@@ -152,7 +168,9 @@ impl<'a> Machine<'a> {
 
     fn marked(&mut self) -> Step<Vec<Value<'a>>> {
         let mark = self.marks.pop().ok_or("closes what was not opened")?;
-        Ok(self.stack.split_off(mark.min(self.stack.len())))
+        let mark = mark.min(self.stack.len());
+        self.spend(self.stack.len() - mark)?;
+        Ok(self.stack.split_off(mark))
     }
 
     fn push(&mut self, value: Value<'a>) -> Step<()> {
@@ -175,6 +193,7 @@ impl<'a> Machine<'a> {
     }
 
     fn count(&mut self, more: usize) -> Step<()> {
+        self.spend(more)?;
         self.contained += more;
         if self.contained > MOST_VALUES {
             return Err(format!("makes objects of more than {MOST_VALUES} values"));
@@ -239,30 +258,35 @@ impl<'a> Machine<'a> {
     }
 
     fn global(&mut self, module: &'a str, name: &'a str) -> Step<()> {
+        if module.len() > LONGEST_GLOBAL || name.len() > LONGEST_GLOBAL {
+            return Err(format!(
+                "names a global of {} and {} bytes; at most {LONGEST_GLOBAL} each are accepted",
+                module.len(),
+                name.len()
+            ));
+        }
         self.create(Object::Global(module, name))
     }
 
     /// A call; the one to `OrderedDict` makes a dictionary.
     fn call(&mut self, function: Value<'a>, arguments: Value<'a>) -> Step<()> {
-        let pairs = match self.heap.global(function) {
-            Some(("collections", "OrderedDict" | "defaultdict")) => {
-                let given = self.heap.sequence(arguments).and_then(|a| a.first().copied());
-                let pairs = given.and_then(|first| self.heap.sequence(first));
-                let pair = |&item: &Value<'a>| match self.heap.sequence(item) {
-                    Some(&[key, value]) => Some((key, value)),
-                    _ => None,
-                };
-                Some(pairs.unwrap_or_default().iter().filter_map(pair).collect::<Vec<_>>())
-            }
-            _ => None,
+        let place = match self.heap.global(function) {
+            Some(("collections", "OrderedDict")) => 0,
+            // Its first argument makes what is missing.
+            Some(("collections", "defaultdict")) => 1,
+            _ => return self.create(Object::Call { function, arguments, state: None }),
         };
-        match pairs {
-            Some(pairs) => {
-                self.count(2 * pairs.len())?;
-                self.create(Object::Dict(pairs))
-            }
-            None => self.create(Object::Call { function, arguments, state: None }),
-        }
+        let given = self.heap.sequence(arguments).and_then(|a| a.get(place).copied());
+        let Some(given) = given else { return self.create(Object::Dict(Vec::new())) };
+        // Counted before they are looked at: the same list may be given to any number of calls.
+        self.count(2 * self.heap.sequence(given).map_or(0, <[_]>::len))?;
+        let items = self.heap.sequence(given).unwrap_or_default();
+        let pairs = items.iter().map(|&item| match self.heap.sequence(item) {
+            Some(&[key, value]) => Ok((key, value)),
+            _ => Err("makes a dictionary of what are no pairs".to_owned()),
+        });
+        let pairs = pairs.collect::<Step<Vec<_>>>()?;
+        self.create(Object::Dict(pairs))
     }
 
     fn build(&mut self) -> Step<()> {
@@ -279,6 +303,7 @@ impl<'a> Machine<'a> {
     fn run(&mut self) -> Step<Value<'a>> {
         loop {
             let code = self.byte()?;
+            self.spend(1)?;
             match code {
                 b'.' => return self.pop(),
                 0x80 => match self.byte()? {
@@ -471,4 +496,69 @@ fn long(digits: &[u8]) -> Value<'_> {
     let mut bytes = [if negative { 0xFF } else { 0 }; 8];
     bytes[..digits.len()].copy_from_slice(digits);
     Value::Int(i64::from_le_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The work done for a program and the error it ends in, if any.
+    fn work(program: &[u8]) -> (usize, Option<String>) {
+        let mut machine = Machine { bytes: program, ..Machine::default() };
+        let result = machine.run();
+        (machine.work, result.err())
+    }
+
+    /// A list of so many items, given to so many dictionaries.
+    fn dictionaries(class: &str, item: &[u8], items: usize, calls: usize) -> Vec<u8> {
+        let mut program = b"\x80\x02NN\x86q\x030]q\x01(".to_vec();
+        program.extend(item.repeat(items));
+        program.extend(b"e0ccollections\n");
+        program.extend(class.bytes());
+        program.extend(b"\nq\x00");
+        program.extend(if class == "OrderedDict" { &b"h\x01\x85q\x02"[..] } else { b"Nh\x01\x86q\x02" });
+        program.extend(b"h\x00h\x02R0".repeat(calls));
+        program.extend(b"}.");
+        program
+    }
+
+    #[test]
+    fn dictionaries_are_made_of_pairs_and_counted() {
+        for class in ["OrderedDict", "defaultdict"] {
+            let (done, error) = work(&dictionaries(class, b"h\x03", 100, 100));
+            assert_eq!(error, None);
+            assert!((20_000..22_000).contains(&done), "{done}");
+            // What are no pairs is not counted in vain: the first ends it.
+            let (done, error) = work(&dictionaries(class, b"N", 100_000, 100_000));
+            assert_eq!(error.unwrap(), "makes a dictionary of what are no pairs");
+            assert!(done < 1_000_000, "{done}");
+            let (done, error) = work(&dictionaries(class, b"h\x03", 100_000, 100_000));
+            assert_eq!(error.unwrap(), "makes objects of more than 1048576 values");
+            assert!(done < 2 * MOST_VALUES, "{done}");
+        }
+    }
+
+    #[test]
+    fn no_program_asks_for_more_than_its_work() {
+        // Every value is pushed, moved into a list, and dropped.
+        let round = b"(NNNNNNNNNNNNNN1";
+        let program = round.repeat(MOST_BYTES / round.len());
+        let (done, error) = work(&program);
+        assert!(error.unwrap().contains("ends early"));
+        assert!(done > MOST_BYTES && done < MOST_WORK, "{done}");
+        // A budget that is nearly spent ends the next step.
+        let mut machine = Machine { bytes: b"NN.", work: MOST_WORK - 1, ..Machine::default() };
+        assert_eq!(machine.run().unwrap_err(), format!("asks for more than {MOST_WORK} steps"));
+    }
+
+    #[test]
+    fn long_names_are_refused() {
+        let global = |module: usize, name: usize| {
+            [b"c", "m".repeat(module).as_bytes(), b"\n", "n".repeat(name).as_bytes(), b"\n."].concat()
+        };
+        assert_eq!(work(&global(LONGEST_GLOBAL, LONGEST_GLOBAL)).1, None);
+        for program in [global(LONGEST_GLOBAL + 1, 1), global(1, LONGEST_GLOBAL + 1)] {
+            assert!(work(&program).1.unwrap().contains("at most 256 each are accepted"));
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The tensors that a pickle describes.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use ifr_net::{Dtype, printable};
 
@@ -11,6 +12,10 @@ use crate::data::{Array, Block, Found, View, row_major};
 const MOST_TENSORS: usize = 1 << 16;
 /// Longest name of a tensor with the names of all that contains it, in bytes.
 const LONGEST_NAME: usize = 512;
+/// Most bytes of all tensors' names together: 128 for each.
+const MOST_NAMES: usize = 128 * MOST_TENSORS;
+/// Longest key of a storage, in bytes: they are numbers.
+const LONGEST_KEY: usize = 256;
 /// How deep dictionaries may lie in each other.
 const DEEPEST: usize = 32;
 
@@ -74,6 +79,7 @@ pub(super) fn storage_of<'a>(heap: &Heap<'a>, id: Value<'a>) -> Result<Storage<'
     let [Value::Str("storage"), class, Value::Str(key), _, _, view @ ..] = parts else {
         return Err(strange());
     };
+    let key = checked_key(key)?;
     let (module, name) = heap.global(*class).ok_or_else(strange)?;
     let known = module == "torch" || module.starts_with("torch.");
     let (dtype, size) = element(name).filter(|_| known).ok_or_else(|| {
@@ -84,6 +90,14 @@ pub(super) fn storage_of<'a>(heap: &Heap<'a>, id: Value<'a>) -> Result<Storage<'
         _ => 0,
     };
     Ok(Storage { key, dtype, size, offset })
+}
+
+/// A storage's key, if it is short: each is looked up once for each tensor.
+pub(super) fn checked_key(key: &str) -> Result<&str, String> {
+    if key.len() > LONGEST_KEY {
+        return Err(format!("a storage's key of {} bytes; at most {LONGEST_KEY} are accepted", key.len()));
+    }
+    Ok(key)
 }
 
 fn natural(value: Value<'_>) -> Result<usize, String> {
@@ -119,6 +133,8 @@ enum Made<'a> {
         shape: Value<'a>,
         strides: Value<'a>,
         dtype: Option<&'a str>,
+        /// What else is to be done with it: `None`, or a dictionary.
+        metadata: Value<'a>,
     },
     /// What another call made, unchanged.
     Same(Value<'a>),
@@ -132,17 +148,23 @@ fn made<'a>(heap: &Heap<'a>, function: Value<'a>, arguments: Value<'a>) -> Made<
     let Some((module, name)) = heap.global(function) else { return Made::Unknown("", "an object") };
     let arguments = heap.sequence(arguments).unwrap_or_default();
     match (module, name, arguments) {
-        ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2", [storage, offset, shape, strides, ..]) => {
-            Made::Tensor { storage: *storage, offset: *offset, shape: *shape, strides: *strides, dtype: None }
-        }
-        ("torch._utils", "_rebuild_tensor_v3", [storage, offset, shape, strides, _, _, dtype, ..]) => {
-            let dtype = heap.global(*dtype).map_or("", |(_, name)| name);
+        // Then: whether it has a gradient, its hooks, and in the third a type.
+        (
+            "torch._utils",
+            "_rebuild_tensor" | "_rebuild_tensor_v2" | "_rebuild_tensor_v3",
+            [storage, offset, shape, strides, rest @ ..],
+        ) => {
+            let third = name == "_rebuild_tensor_v3";
+            let dtype =
+                third.then(|| rest.get(2).and_then(|&dtype| heap.global(dtype)).map_or("", |(_, name)| name));
+            let metadata = rest.get(if third { 3 } else { 2 }).copied().unwrap_or(Value::None);
             Made::Tensor {
                 storage: *storage,
                 offset: *offset,
                 shape: *shape,
                 strides: *strides,
-                dtype: Some(dtype),
+                dtype,
+                metadata,
             }
         }
         ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state", [data, ..]) => {
@@ -153,9 +175,10 @@ fn made<'a>(heap: &Heap<'a>, function: Value<'a>, arguments: Value<'a>) -> Made<
             "_rebuild_from_type_v2" | "_rebuild_from_type",
             [function, _, inner, ..],
         ) => {
-            match made(heap, *function, *inner) {
-                // Subclasses of subclasses are nobody's weights, and would let this go round in circles.
-                tensor @ Made::Tensor { .. } => tensor,
+            // Subclasses of subclasses are nobody's weights, and would let this go round in circles.
+            let plain = heap.global(*function).is_some_and(|(module, _)| module == "torch._utils");
+            match plain.then(|| made(heap, *function, *inner)) {
+                Some(tensor @ Made::Tensor { .. }) => tensor,
                 _ => Made::Other(name),
             }
         }
@@ -164,15 +187,24 @@ fn made<'a>(heap: &Heap<'a>, function: Value<'a>, arguments: Value<'a>) -> Made<
     }
 }
 
-/// Reads the tensors of a program's result: those of dictionaries in dictionaries, named with dots between, and of the
-/// modules of whole networks.
+/// Reads the tensors of a program's result: those of dictionaries and lists in each other, named with dots between (a
+/// list's items by their numbers), and of the modules of whole networks.
 pub(super) fn collect<'a, F: Fn(&str) -> Option<Block>>(
     heap: &Heap<'a>,
     root: Value<'a>,
     storages: &mut Storages<F>,
 ) -> Result<Found, String> {
-    let mut walk =
-        Walk { heap, storages, found: Found::default(), left: Left::default(), entered: HashSet::new() };
+    let mut walk = Walk {
+        heap,
+        storages,
+        found: Found::default(),
+        names: 0,
+        left: Left::default(),
+        entered: HashSet::new(),
+        listed: HashSet::new(),
+        open: Vec::new(),
+        steps: 0,
+    };
     walk.all(root)?;
     let Walk { mut found, left, .. } = walk;
     found.ignored = left.words();
@@ -207,9 +239,10 @@ impl Left {
         words
     }
 
-    fn note(names: &mut BTreeSet<String>, name: &str) {
+    /// Notes one of a few names.
+    fn note(names: &mut BTreeSet<String>, name: impl FnOnce() -> String) {
         if names.len() < 16 {
-            names.insert(printable(name, 80));
+            names.insert(printable(&name(), 80));
         }
     }
 }
@@ -218,97 +251,145 @@ struct Walk<'h, 'a, F> {
     heap: &'h Heap<'a>,
     storages: &'h mut Storages<F>,
     found: Found,
+    /// Bytes of the names in `found`.
+    names: usize,
     left: Left,
-    /// Dictionaries and modules seen: each is entered once, so that circles end.
+    /// Dictionaries, lists and modules seen: each is entered once, so that circles end.
     entered: HashSet<usize>,
+    /// Lists looked at from outside.
+    listed: HashSet<usize>,
+    /// What is still to be looked at.
+    open: Vec<Item<'a>>,
+    /// Items and entries of dictionaries and lists looked at.
+    steps: usize,
+}
+
+/// A value that may be or hold tensors, under the name it has so far.
+struct Item<'a> {
+    name: Rc<str>,
+    depth: usize,
+    value: Value<'a>,
 }
 
 impl<'a, F: Fn(&str) -> Option<Block>> Walk<'_, 'a, F> {
     fn all(&mut self, root: Value<'a>) -> Result<(), String> {
-        let mut open = vec![(String::new(), 0, root)];
-        while let Some((name, depth, value)) = open.pop() {
-            let inside = open.len();
-            self.one(&name, depth, value, &mut open)?;
+        self.push(Rc::from(""), 0, root)?;
+        while let Some(item) = self.open.pop() {
+            let inside = self.open.len();
+            self.steps += 1;
+            self.one(&item)?;
             // The last pushed is popped first: turned round, names come in the order of the file.
-            open[inside..].reverse();
+            self.open[inside..].reverse();
         }
         Ok(())
     }
 
-    fn one(
-        &mut self,
-        name: &str,
-        depth: usize,
-        value: Value<'a>,
-        open: &mut Vec<(String, usize, Value<'a>)>,
-    ) -> Result<(), String> {
+    fn push(&mut self, name: Rc<str>, depth: usize, value: Value<'a>) -> Result<(), String> {
+        if self.open.len() >= MOST_TENSORS {
+            return Err(format!("more than {MOST_TENSORS} items"));
+        }
+        self.open.push(Item { name, depth, value });
+        Ok(())
+    }
+
+    fn one(&mut self, item: &Item<'a>) -> Result<(), String> {
         let heap = self.heap;
-        match heap.object(value) {
-            Some(Object::Dict(pairs)) if self.enter(value, depth, name)? => {
-                for &(key, value) in pairs {
-                    self.child(name, depth, key, value, open)?;
+        match heap.object(item.value) {
+            Some(Object::Dict(pairs)) if self.enter(item)? => self.pairs(item, pairs, false),
+            Some(Object::Sequence(items)) if self.enter(item)? => {
+                for (number, &value) in (0..).zip(items) {
+                    self.child(item, Value::Int(number), value)?;
                 }
+                Ok(())
             }
             Some(Object::Call { function, arguments, state }) => match made(heap, *function, *arguments) {
-                Made::Tensor { storage, offset, shape, strides, dtype } => {
-                    self.tensor(name, storage, (offset, shape, strides), dtype)
-                        .map_err(|what| format!("'{}': {what}", printable(name, 100)))?;
+                Made::Tensor { storage, offset, shape, strides, dtype, metadata } => self
+                    .tensor(&item.name, storage, (offset, shape, strides), dtype, metadata)
+                    .map_err(|what| format!("'{}': {what}", printable(&item.name, 100))),
+                Made::Same(data) if item.depth <= DEEPEST => {
+                    self.push(Rc::clone(&item.name), item.depth + 1, data)
                 }
-                Made::Same(data) if self.enter_again(depth) => open.push((name.to_owned(), depth + 1, data)),
-                Made::Same(_) => {}
-                Made::Other(kind) => Left::note(&mut self.left.others, kind),
+                Made::Same(_) => Ok(()),
+                Made::Other(kind) => {
+                    Left::note(&mut self.left.others, || kind.to_owned());
+                    Ok(())
+                }
                 Made::Unknown(module, class) => {
-                    Left::note(&mut self.left.objects, &format!("{module}.{class}"));
+                    Left::note(&mut self.left.objects, || format!("{module}.{class}"));
                     // A whole network: its modules' attributes, among them the parameters.
-                    let Some(Object::Dict(pairs)) = state.and_then(|state| heap.object(state)) else {
-                        return Ok(());
-                    };
-                    if self.enter(value, depth, name)? {
-                        for &(key, value) in pairs {
-                            match key {
-                                Value::Str("_parameters" | "_buffers" | "_modules") => {
-                                    open.push((name.to_owned(), depth + 1, value));
-                                }
-                                _ => self.child(name, depth, key, value, open)?,
-                            }
-                        }
+                    match state.and_then(|state| heap.object(state)) {
+                        Some(Object::Dict(pairs)) if self.enter(item)? => self.pairs(item, pairs, true),
+                        _ => Ok(()),
                     }
                 }
             },
-            _ => {}
+            _ => Ok(()),
+        }
+    }
+
+    /// The entries of a dictionary, or of a module's attributes: those of some of these are the module's own.
+    fn pairs(
+        &mut self,
+        item: &Item<'a>,
+        pairs: &[(Value<'a>, Value<'a>)],
+        module: bool,
+    ) -> Result<(), String> {
+        // A key that is set again has its last value. What is no name, or too long for one, is compared with nothing.
+        let is_name = |key: &Value<'_>| match key {
+            Value::Str(key) => key.len() <= LONGEST_NAME,
+            Value::Int(_) => true,
+            _ => false,
+        };
+        self.steps += pairs.len();
+        let names = pairs.iter().enumerate().filter(|(_, (key, _))| is_name(key));
+        let last: HashMap<Value<'a>, usize> = names.map(|(at, (key, _))| (*key, at)).collect();
+        for (at, &(key, value)) in pairs.iter().enumerate() {
+            if is_name(&key) && last.get(&key) != Some(&at) {
+                continue;
+            }
+            match key {
+                Value::Str("_parameters" | "_buffers" | "_modules") if module => {
+                    if matches!(self.heap.object(value), Some(Object::Dict(_))) {
+                        self.push(Rc::clone(&item.name), item.depth + 1, value)?;
+                    }
+                }
+                _ => self.child(item, key, value)?,
+            }
         }
         Ok(())
     }
 
-    /// Whether a dictionary or module is seen for the first time.
-    fn enter(&mut self, value: Value<'a>, depth: usize, name: &str) -> Result<bool, String> {
-        if depth > DEEPEST {
+    /// Whether a dictionary, list or module is seen for the first time.
+    fn enter(&mut self, item: &Item<'a>) -> Result<bool, String> {
+        if item.depth > DEEPEST {
             return Err(format!(
                 "dictionaries lie more than {DEEPEST} deep in each other at '{}'",
-                printable(name, 60)
+                printable(&item.name, 60)
             ));
         }
-        Ok(match value {
+        Ok(match item.value {
             Value::Object(at) => self.entered.insert(at),
             _ => false,
         })
     }
 
-    fn enter_again(&self, depth: usize) -> bool {
-        depth <= DEEPEST
+    /// Whether a list holds any objects. It is looked at once.
+    fn may_hold(&mut self, list: Value<'a>, items: &[Value<'a>]) -> bool {
+        let Value::Object(at) = list else { return false };
+        if !self.listed.insert(at) {
+            return false;
+        }
+        self.steps += items.len();
+        items.iter().any(|item| matches!(item, Value::Object(_)))
     }
 
-    fn child(
-        &mut self,
-        name: &str,
-        depth: usize,
-        key: Value<'a>,
-        value: Value<'a>,
-        open: &mut Vec<(String, usize, Value<'a>)>,
-    ) -> Result<(), String> {
-        // Only dictionaries and calls can hold tensors; nothing is noted of the rest.
-        if !matches!(self.heap.object(value), Some(Object::Dict(_) | Object::Call { .. })) {
-            return Ok(());
+    fn child(&mut self, item: &Item<'a>, key: Value<'a>, value: Value<'a>) -> Result<(), String> {
+        // Nothing else can hold tensors, and nothing is noted of the rest.
+        match self.heap.object(value) {
+            Some(Object::Dict(_) | Object::Call { .. }) => {}
+            // Records of many numbers are many small tuples.
+            Some(Object::Sequence(items)) if self.may_hold(value, items) => {}
+            _ => return Ok(()),
         }
         let number;
         let key = match key {
@@ -319,15 +400,12 @@ impl<'a, F: Fn(&str) -> Option<Block>> Walk<'_, 'a, F> {
             }
             _ => return Ok(()),
         };
-        if name.len() + 1 + key.len() > LONGEST_NAME {
+        if item.name.len() + 1 + key.len() > LONGEST_NAME {
             return Err(format!("a name of more than {LONGEST_NAME} bytes: {}", printable(key, 40)));
         }
-        if open.len() > MOST_TENSORS {
-            return Err(format!("more than {MOST_TENSORS} items"));
-        }
-        let path = if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
-        open.push((path, depth + 1, value));
-        Ok(())
+        let name =
+            if item.name.is_empty() { Rc::from(key) } else { Rc::from(format!("{}.{key}", item.name)) };
+        self.push(name, item.depth + 1, value)
     }
 
     fn tensor(
@@ -336,6 +414,7 @@ impl<'a, F: Fn(&str) -> Option<Block>> Walk<'_, 'a, F> {
         storage: Value<'a>,
         (offset, shape, strides): (Value<'a>, Value<'a>, Value<'a>),
         dtype: Option<&str>,
+        metadata: Value<'a>,
     ) -> Result<(), String> {
         let heap = self.heap;
         let Some(Object::Persistent(id)) = heap.object(storage) else {
@@ -350,6 +429,14 @@ impl<'a, F: Fn(&str) -> Option<Block>> Walk<'_, 'a, F> {
             self.left.integers += 1;
             return Ok(());
         };
+        let marked = match heap.object(metadata) {
+            Some(Object::Dict(pairs)) => !pairs.is_empty(),
+            _ => metadata != Value::None,
+        };
+        if marked {
+            let advice = "save it again after resolve_neg() and resolve_conj()";
+            return Err(format!("a tensor whose values are to be negated, conjugated or the like: {advice}"));
+        }
         let shape = naturals(heap, shape)?;
         let mut strides = naturals(heap, strides)?;
         if strides.len() != shape.len() {
@@ -371,6 +458,10 @@ impl<'a, F: Fn(&str) -> Option<Block>> Walk<'_, 'a, F> {
         view.check(&self.storages.blocks[block])?;
         if self.found.arrays.len() >= MOST_TENSORS {
             return Err(format!("more than {MOST_TENSORS} tensors"));
+        }
+        self.names += name.len();
+        if self.names > MOST_NAMES {
+            return Err(format!("tensors' names of more than {MOST_NAMES} bytes together"));
         }
         self.found.arrays.push(Array { name: name.to_owned(), block, view });
         Ok(())

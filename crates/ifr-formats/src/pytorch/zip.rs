@@ -1,7 +1,7 @@
 //! Zip archives, as far as `torch.save` uses them: a directory at the end of the file, entries stored or deflated, and the
 //! 64-bit extensions.
 //!
-//! Checksums are not compared: torch can be told not to compute them, and then writes others.
+//! Of stored files a wrong checksum is no error: torch can be told not to compute them, and then writes others.
 
 use std::ops::Range;
 
@@ -12,6 +12,8 @@ use crate::data::{Block, MOST_INFLATED};
 pub(super) struct Member<'a> {
     pub(super) name: &'a str,
     pub(super) block: Block,
+    /// The checksum the directory gives.
+    pub(super) crc: u32,
 }
 
 /// What an entry of the directory takes at least.
@@ -75,6 +77,7 @@ fn member<'a>(file: &'a [u8], entry: &'a [u8]) -> Option<Result<(Member<'a>, usi
     if !entry.starts_with(b"PK\x01\x02") {
         return None;
     }
+    let crc = number(entry, 16).map(u32::from_le_bytes)?;
     let (flags, method) = (u16_at(entry, 8)?, u16_at(entry, 10)?);
     let (mut packed, mut size, mut offset) = (u32_at(entry, 20)?, u32_at(entry, 24)?, u32_at(entry, 42)?);
     let lengths = (u16_at(entry, 28)?, u16_at(entry, 30)?, u16_at(entry, 32)?);
@@ -99,7 +102,7 @@ fn member<'a>(file: &'a [u8], entry: &'a [u8]) -> Option<Result<(Member<'a>, usi
         _ if flags & 1 != 0 => return Some(Err(format!("'{name}' in the zip archive is encrypted"))),
         0 if size == range.len() => Block::piece(range),
         0 => return Some(Err(format!("'{name}' has {} bytes, but the archive says {size}", range.len()))),
-        8 if size <= MOST_INFLATED => Block::Deflated { range, size },
+        8 if size <= MOST_INFLATED => Block::Deflated { range, size, crc },
         8 => {
             return Some(Err(format!(
                 "'{name}' is said to hold {size} compressed bytes; at most {MOST_INFLATED} are accepted"
@@ -107,7 +110,7 @@ fn member<'a>(file: &'a [u8], entry: &'a [u8]) -> Option<Result<(Member<'a>, usi
         }
         other => return Some(Err(format!("'{name}' is compressed by method {other}; 0 and 8 are read"))),
     };
-    Some(Ok((Member { name, block }, 46 + lengths.0 + lengths.1 + lengths.2)))
+    Some(Ok((Member { name, block, crc }, 46 + lengths.0 + lengths.1 + lengths.2)))
 }
 
 /// The extension of that number in an entry's extra field.

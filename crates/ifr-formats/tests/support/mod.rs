@@ -108,9 +108,14 @@ impl Program {
 pub(crate) fn zip(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for (name, data) in files {
+        let mut crc = flate2::Crc::new();
+        crc.update(data);
+        let crc = crc.sum();
         let fixed = |central: bool| {
             let mut h = if central { b"PK\x01\x02\0\0".to_vec() } else { b"PK\x03\x04".to_vec() };
-            h.extend([0; 14]);
+            // Version, flags, method and time (the directory's first version is there already), then the checksum.
+            h.extend([0; 10]);
+            h.extend(crc.to_le_bytes());
             h.extend((data.len() as u32).to_le_bytes());
             h.extend((data.len() as u32).to_le_bytes());
             h.extend((name.len() as u16).to_le_bytes());
@@ -223,9 +228,9 @@ impl<'a> Ncnn<'a> {
                 net.layer("Concat", &[out[2], warp0, warp1, flow0, flow1], 1, "0=0")[0]
             };
             let raw = net.decoder(level, x);
-            let parts = if level == 1 { 4 } else { 3 };
+            let (parts, sizes) = if level == 1 { (4, "4,2,2,1,-233") } else { (3, "3,2,2,-233") };
             let previous = out.clone();
-            out = net.layer("Slice", &[raw], parts, "-23300=3,2,2,-233 1=0");
+            out = net.layer("Slice", &[raw], parts, &format!("-23300={sizes} 1=0"));
             if level < 4 {
                 let (old0, old1) = flows.unwrap_or_else(|| (previous[0], previous[1]));
                 let mut sum = |new: usize, old: usize| {
@@ -277,7 +282,16 @@ impl<'a> Ncnn<'a> {
         }
         self.bin.extend(floats(&self.values(&format!("{name}.bias")).1));
         let kind = if up { "Deconvolution" } else { "Convolution" };
-        let numbers = format!("0={} 1={} 11={} 5=1 6={}", shape[0], shape[3], shape[2], values.len());
+        let shrinks = name.starts_with("encoder") && name.ends_with("0.0");
+        let (stride, padding) = (if up || shrinks { 2 } else { 1 }, if up { 1 } else { shape[3] / 2 });
+        let numbers = format!(
+            "0={} 1={} 11={} 12=1 13={stride} 14={padding} {}2=1 3={stride} 4={padding} 5=1 6={}",
+            shape[0],
+            shape[3],
+            shape[2],
+            if up { "18=0 19=0 " } else { "" },
+            values.len()
+        );
         self.layer(kind, &[input], 1, &numbers)[0]
     }
 
@@ -313,7 +327,9 @@ impl<'a> Ncnn<'a> {
         let mut x = split[1];
         for n in [1, 3] {
             let whole = self.conv_prelu(&format!("{block}.1.conv{n}"), x);
-            let parts = self.layer("Slice", &[whole], 2, "-23300=2,120,-233 1=0");
+            let outputs = |n: usize| self.values(&format!("{block}.1.conv{n}.0.weight")).0[0];
+            let sizes = format!("-23300=2,{},-233 1=0", outputs(n) - outputs(n + 1));
+            let parts = self.layer("Slice", &[whole], 2, &sizes);
             let side = self.conv_prelu(&format!("{block}.1.conv{}", n + 1), parts[1]);
             x = self.layer("Concat", &[parts[0], side], 1, "0=0")[0];
         }
