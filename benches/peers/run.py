@@ -8,6 +8,8 @@
 
 import argparse
 import array
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -185,7 +187,18 @@ def engines(tools, case, size_threads, failures):
     return found
 
 
-def measure(tools, case, threads, rounds, runs, failures):
+@contextlib.contextmanager
+def alone(path):
+    """Nobody else who locks that file (as flock does) measures meanwhile."""
+    if path is None:
+        yield
+        return
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def measure(tools, case, threads, rounds, runs, failures, lock=None):
     """Times and memory of every engine on one case, in turns."""
     say(f"{case}, {threads} threads")
     found = engines(tools, case, threads, failures)
@@ -195,11 +208,12 @@ def measure(tools, case, threads, rounds, runs, failures):
         # Each turn begins with another one.
         names = list(found)
         names = names[number % len(names):] + names[: number % len(names)]
-        for name in names:
-            time.sleep(0.2)  # threads of the one before may still be waiting busily
-            told = found[name].run(runs)
-            times[name] += told["seconds"]
-            processor[name].append(told["processor"])
+        with alone(lock):
+            for name in names:
+                time.sleep(0.2)  # threads of the one before may still be waiting busily
+                told = found[name].run(runs)
+                times[name] += told["seconds"]
+                processor[name].append(told["processor"])
     for name, engine in found.items():
         if name == "ifr":
             engine.write(ours)
@@ -289,6 +303,7 @@ def main():
     parser.add_argument("--one", nargs="*", default=["ifrnet-s:448x256"], help="cases that are run on one thread, too")
     parser.add_argument("--rounds", type=int, default=4, help="turns of each engine")
     parser.add_argument("--runs", type=int, default=3, help="frames of a turn, after one that does not count")
+    parser.add_argument("--lock", type=Path, help="a file that is locked during each round, for others who measure here")
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
     options = parser.parse_args()
     if options.rounds * options.runs < 7:
@@ -304,17 +319,22 @@ def main():
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     versions = {"ifr": f"{ifr} ({commit})", **dict(v.split("=") for v in versions)}
     rows, failures = [], []
-    for case in options.cases:
-        rows.append(measure(tools, case, options.threads, options.rounds, options.runs, failures))
-        if case in options.one and options.threads > 1:
-            rows.append(measure(tools, case, 1, options.rounds, options.runs, failures))
-    for case in options.memory:
-        rows.append(measure(tools, case, options.threads, 1, 1, failures))
-    about["load_after"] = os.getloadavg()[0]
     results = {"machine": about, "versions": versions, "rows": rows, "failures": failures}
+
+    def add(case, threads, rounds, runs):
+        rows.append(measure(tools, case, threads, rounds, runs, failures, options.lock))
+        about["load_after"] = os.getloadavg()[0]
+        # After every case: an interrupted run leaves what it has.
+        if options.json:
+            options.json.write_text(json.dumps(results, indent=1) + "\n")
+
+    for case in options.cases:
+        add(case, options.threads, options.rounds, options.runs)
+        if case in options.one and options.threads > 1:
+            add(case, 1, options.rounds, options.runs)
+    for case in options.memory:
+        add(case, options.threads, 1, 1)
     print(table(results), end="")
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
     wrong = [(r["case"], n, e["apart"]) for r in rows for n, e in r["engines"].items() if not e["apart"] <= TOLERANCE]
     for case, name, difference in wrong:
         say(f"{case}: {name} and ifr differ by {difference:.1e}, more than {TOLERANCE}")

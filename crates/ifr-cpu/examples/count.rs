@@ -1,16 +1,16 @@
-//! Small fixed work for counting instructions, one thread, AVX2; see `scripts/count-instructions.sh`.
+//! Small fixed work for counting instructions, one thread; see `scripts/count-instructions.sh`.
 //!
-//!     count CASE RUNS
+//!     count CASE LEVEL RUNS
 //!
-//! Prints nothing. The instructions of one run are the difference between those of more and of fewer runs. Without AVX2 on this
-//! machine it ends with code 77.
+//! Prints nothing. The instructions of one run are the difference between those of more and of fewer runs. On a machine
+//! without that level it ends with code 77.
 
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use ifr_cpu::{Engine, EngineOptions, Level};
-use ifr_net::{Activation, Builder, ConvSpec, Extent, Graph, IfrNet, Network, Parameters, Ratio, Window};
+use ifr_net::{Activation, Builder, ConvSpec, Extent, Graph, IfrNet, Parameters, Ratio, Window};
 
 /// A network of one convolution, from as many channels as it has.
 fn layer(channels: usize, window: Window) -> Result<Graph, Box<dyn Error>> {
@@ -38,20 +38,16 @@ fn deform() -> Result<Graph, Box<dyn Error>> {
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [case, runs] = arguments.as_slice() else { return Err("expected CASE RUNS".into()) };
+    let [case, level, runs] = arguments.as_slice() else { return Err("expected CASE LEVEL RUNS".into()) };
     let (graph, width, height) = match case.as_str() {
         "ifrnet-s" => (IfrNet::S.graph(Ratio::ONE)?, 64, 64),
-        "ifr-plus" => {
-            let plus = Network::all().find(|n| n.name() == "ifr-plus").ok_or("no such network")?;
-            (plus.graph(Ratio::ONE)?, 32, 32)
-        }
         "conv-3x3" => (layer(48, Window::THREE)?, 64, 64),
         "conv-stride-2" => (layer(32, Window::HALVE)?, 64, 64),
         "conv-1x1" => (layer(48, Window::ONE)?, 64, 64),
         "deform" => (deform()?, 32, 32),
         _ => return Err(format!("no case '{case}'").into()),
     };
-    let Some(level) = Level::available().into_iter().find(|l| l.to_string() == "avx2") else {
+    let Some(level) = Level::available().into_iter().find(|l| l.to_string() == *level) else {
         return Ok(ExitCode::from(77));
     };
     let pool = Some(Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build()?));
