@@ -9,7 +9,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH):/opt/homebrew/opt/rustup/bin:/usr/loca
 help:
 	@echo "make demo              render a clip, make it smooth, and say where the result is"
 	@echo "make demo VIDEO=path   the same with a video of yours"
-	@echo "make test              run all tests"
+	@echo "make test              run all tests, and count the instructions of small cases where valgrind is installed"
 	@echo "make build             build target/release/ifr"
 	@echo "make train-build       the same with 'ifr train' (needs libtorch: 530 MB to download)"
 	@echo "make train CONFIG=configs/default.toml DATA=clips OUTPUT=runs/mine"
@@ -44,6 +44,7 @@ train: train-build
 
 test: setup-onnx
 	$(CARGO) test --workspace --features ifr/train
+	@CARGO=$(CARGO) scripts/count-instructions.sh
 
 lint: setup-torch
 	$(CARGO) fmt --all --check

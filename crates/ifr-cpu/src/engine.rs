@@ -13,7 +13,7 @@ use crate::plan::alone::{self, Shared};
 use crate::plan::kernel::Kernel;
 use crate::plan::run::{Scratch, download, move_kept, run_step, upload};
 use crate::plan::{Constants, Plan, constants};
-use crate::profile::Profile;
+use crate::profile::{Profile, StepTime};
 
 /// How an [`Engine`] works. Its output depends, by rounding, on the level and on [`Engine::set_winograd`] alone.
 #[derive(Clone, Debug)]
@@ -161,6 +161,22 @@ impl Engine {
         if self.winograd != allowed {
             (self.winograd, self.plan, self.done) = (allowed, None, None);
         }
+    }
+
+    /// From now on, how long every step takes is measured, from zero; [`Engine::step_times`] tells. That costs next to nothing.
+    pub fn measure_steps(&mut self) {
+        let profile = self.profile.get_or_insert_default();
+        if let Some(plan) = &self.plan {
+            profile.start(&self.graph, plan);
+        }
+    }
+
+    /// The steps in the order in which they run for the size last prepared, and how long they took since
+    /// [`Engine::measure_steps`] or since that size was prepared, whichever is later. Nothing when nobody asked to measure
+    /// them, or no size has been prepared.
+    #[must_use]
+    pub fn step_times(&self) -> &[StepTime] {
+        self.profile.as_ref().map_or(&[], Profile::steps)
     }
 
     /// How many units that need scratch memory may run at a time.

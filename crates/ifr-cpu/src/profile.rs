@@ -1,4 +1,4 @@
-//! Time by step, for `IFR_PROFILE=1`.
+//! Time by step: for [`Engine::measure_steps`](crate::Engine::measure_steps), and printed with `IFR_PROFILE=1`.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -7,26 +7,45 @@ use ifr_net::Graph;
 
 use crate::plan::Plan;
 
-/// What is known of one step.
-struct Row {
-    label: String,
-    kind: &'static str,
-    flop: u64,
-    runs: u32,
-    time: Duration,
+/// How long one step of a plan took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepTime {
+    /// The tensor that the step makes, or is on its way to.
+    pub tensor: String,
+    /// The stage of the graph that it belongs to, e.g. `decoder4`.
+    pub stage: String,
+    /// What the step is, e.g. `winograd` or `warp`.
+    pub kind: &'static str,
+    /// Multiplications and additions of one run, for convolutions: as many as a direct one has, in flop. 0 for other steps.
+    pub flop: u64,
+    /// How often it ran.
+    pub runs: u32,
+    /// The time of all these runs together.
+    pub time: Duration,
 }
 
-/// Times of the steps of the plan in use; prints a table when dropped.
+impl StepTime {
+    /// Seconds of a run on average; 0 where there was none.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.time.as_secs_f64() / f64::from(self.runs.max(1))
+    }
+}
+
+/// Times of the steps of the plan in use.
 #[derive(Default)]
 pub(crate) struct Profile {
     title: String,
-    rows: Vec<Row>,
+    rows: Vec<StepTime>,
+    /// Whether a table is printed when the plan changes and at the end.
+    prints: bool,
 }
 
 impl Profile {
-    /// A profile, if the environment asks for one.
+    /// A profile that prints itself, if the environment asks for one.
     pub(crate) fn from_environment() -> Option<Self> {
-        std::env::var_os("IFR_PROFILE").filter(|v| v != "0").map(|_| Self::default())
+        let asked = std::env::var_os("IFR_PROFILE").filter(|v| v != "0");
+        asked.map(|_| Self { title: String::new(), rows: Vec::new(), prints: true })
     }
 
     /// Prints what there is and begins anew for another plan.
@@ -34,8 +53,15 @@ impl Profile {
         self.print();
         self.title = format!("{} at {}x{}", graph.name(), plan.size.0, plan.size.1);
         let row = |step: &crate::plan::step::Step| {
-            let label = graph.tensor(graph.nodes()[step.node].output).name.clone();
-            Row { label, kind: step.kind(), flop: step.flop(), runs: 0, time: Duration::ZERO }
+            let node = &graph.nodes()[step.node];
+            StepTime {
+                tensor: graph.tensor(node.output).name.clone(),
+                stage: graph.stages()[node.stage.index()].clone(),
+                kind: step.kind(),
+                flop: step.flop(),
+                runs: 0,
+                time: Duration::ZERO,
+            }
         };
         self.rows = plan.steps.iter().map(row).collect();
     }
@@ -47,17 +73,20 @@ impl Profile {
         }
     }
 
+    pub(crate) fn steps(&self) -> &[StepTime] {
+        &self.rows
+    }
+
     /// The table: one line for each step, then one for each kind.
     fn table(&self) -> String {
         let mut text = format!("{}: milliseconds a run, GFLOP/s\n", self.title);
-        let mean = |row: &Row| row.time.as_secs_f64() / f64::from(row.runs.max(1));
         let mut kinds: Vec<(&str, f64)> = Vec::new();
         for row in self.rows.iter().filter(|r| r.runs > 0) {
-            let seconds = mean(row);
+            let seconds = row.seconds();
             let rate = row.flop as f64 / seconds.max(1e-9) / 1e9;
             let rate = if row.flop > 0 { format!("{rate:8.1}") } else { String::new() };
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{:<24} {:<9} {:9.3} {rate}", row.label, row.kind, 1e3 * seconds);
+            let _ = writeln!(text, "{:<24} {:<9} {:9.3} {rate}", row.tensor, row.kind, 1e3 * seconds);
             match kinds.iter_mut().find(|k| k.0 == row.kind) {
                 Some(kind) => kind.1 += seconds,
                 None => kinds.push((row.kind, seconds)),
@@ -77,7 +106,7 @@ impl Profile {
     }
 
     fn print(&self) {
-        if self.rows.iter().any(|r| r.runs > 0) {
+        if self.prints && self.rows.iter().any(|r| r.runs > 0) {
             eprint!("{}", self.table());
         }
     }

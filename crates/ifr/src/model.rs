@@ -114,6 +114,14 @@ impl Model {
         }
     }
 
+    /// The network's parameters; `None` for a classical method.
+    pub fn parameters(&self) -> Option<&Parameters> {
+        match &self.kind {
+            Kind::Flow(_) => None,
+            Kind::Net(net) => Some(&net.parameters),
+        }
+    }
+
     /// The instants between two frames that it makes by itself. With [`Timesteps::Midpoint`], an
     /// [`Interpolator`](crate::Interpolator) makes the others by halving.
     pub fn timesteps(&self) -> Timesteps {

@@ -1,5 +1,6 @@
 //! One file a subcommand; each turns its arguments into a plan and runs it.
 
+mod bench;
 mod convert;
 #[cfg(feature = "video")]
 mod demo;
@@ -53,6 +54,7 @@ enum Command {
     Info(info::Args),
     Convert(convert::Args),
     Eval(Box<eval::Args>),
+    Bench(bench::Args),
     #[cfg(feature = "train")]
     Train(Box<train::Args>),
     #[cfg(feature = "video")]
@@ -70,6 +72,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Bench(args) => bench::run(&args),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(&args),
         #[cfg(feature = "video")]
