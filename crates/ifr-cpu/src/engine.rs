@@ -10,9 +10,10 @@ use crate::error::CpuError;
 use crate::level::Level;
 use crate::memory::Buffer;
 use crate::plan::alone::{self, Shared};
+use crate::plan::bands::Bands;
 use crate::plan::kernel::Kernel;
 use crate::plan::run::{Scratch, download, move_kept, run_step, upload};
-use crate::plan::{Constants, Plan, constants};
+use crate::plan::{Choices, Constants, Plan, constants};
 use crate::profile::Profile;
 
 /// How an [`Engine`] works. Its output depends on the level alone, and on that in the last bits only.
@@ -67,6 +68,7 @@ pub struct Engine {
     /// Whether plans keep those tensors for the next pair: as soon as [`Engine::pair_sharing`] was called.
     sharing: bool,
     winograd: bool,
+    bands: Bands,
     /// What has run of the plan: nothing, the pair's steps, or those of an instant too.
     done: Option<Phase>,
     profile: Option<Profile>,
@@ -105,6 +107,7 @@ impl Engine {
             plan: None,
             buffer: Buffer::default(),
             winograd: true,
+            bands: Bands::default(),
             done: None,
             profile: Profile::from_environment(),
         })
@@ -127,12 +130,12 @@ impl Engine {
         if self.plan.as_ref().is_some_and(fits) {
             return Ok(());
         }
+        let choices = Choices { winograd: self.winograd, bands: self.bands, level: self.options.level };
         let plan = Plan::new(
             &self.graph,
             &self.kernels,
             &self.constants,
-            self.winograd,
-            self.options.level,
+            choices,
             width,
             height,
             keep,
@@ -156,6 +159,14 @@ impl Engine {
     pub fn set_winograd(&mut self, allowed: bool) {
         if self.winograd != allowed {
             (self.winograd, self.plan, self.done) = (allowed, None, None);
+        }
+    }
+
+    /// Which steps run band by band ([`Bands::BySize`] unless told otherwise): that takes less memory, and the same values come
+    /// out, to the bit. Anything else is for comparisons.
+    pub fn set_bands(&mut self, bands: Bands) {
+        if self.bands != bands {
+            (self.bands, self.plan, self.done) = (bands, None, None);
         }
     }
 

@@ -38,3 +38,4 @@ pub use error::CpuError;
 pub use interpolator::NetInterpolator;
 pub use level::Level;
 pub use plan::alone::{Shared, Was};
+pub use plan::bands::Bands;

@@ -7,12 +7,15 @@ use ifr_net::Graph;
 
 use crate::plan::Plan;
 
-/// What is known of one step.
+/// What is known of the steps of one kind that belong to one node.
 struct Row {
     label: String,
+    node: usize,
     kind: &'static str,
     flop: u64,
-    runs: u32,
+    /// How many there are, and how many were done.
+    steps: u32,
+    done: u32,
     time: Duration,
 }
 
@@ -21,6 +24,8 @@ struct Row {
 pub(crate) struct Profile {
     title: String,
     rows: Vec<Row>,
+    /// The row of each step.
+    row_of: Vec<usize>,
 }
 
 impl Profile {
@@ -33,16 +38,25 @@ impl Profile {
     pub(crate) fn start(&mut self, graph: &Graph, plan: &Plan) {
         self.print();
         self.title = format!("{} at {}x{}", graph.name(), plan.size.0, plan.size.1);
-        let row = |step: &crate::plan::step::Step| {
-            let label = graph.tensor(graph.nodes()[step.node].output).name.clone();
-            Row { label, kind: step.kind(), flop: step.flop(), runs: 0, time: Duration::ZERO }
-        };
-        self.rows = plan.steps.iter().map(row).collect();
+        self.rows.clear();
+        self.row_of.clear();
+        for step in &plan.steps {
+            let (node, kind) = (step.node, step.kind());
+            let known = self.rows.iter().position(|row| (row.node, row.kind) == (node, kind));
+            let index = known.unwrap_or_else(|| {
+                let label = graph.tensor(graph.nodes()[node].output).name.clone();
+                self.rows.push(Row { label, node, kind, flop: 0, steps: 0, done: 0, time: Duration::ZERO });
+                self.rows.len() - 1
+            });
+            self.rows[index].flop += step.flop();
+            self.rows[index].steps += 1;
+            self.row_of.push(index);
+        }
     }
 
     pub(crate) fn add(&mut self, step: usize, time: Duration) {
-        if let Some(row) = self.rows.get_mut(step) {
-            row.runs += 1;
+        if let Some(row) = self.row_of.get(step).and_then(|&row| self.rows.get_mut(row)) {
+            row.done += 1;
             row.time += time;
         }
     }
@@ -50,9 +64,9 @@ impl Profile {
     /// The table: one line for each step, then one for each kind.
     fn table(&self) -> String {
         let mut text = format!("{}: milliseconds a run, GFLOP/s\n", self.title);
-        let mean = |row: &Row| row.time.as_secs_f64() / f64::from(row.runs.max(1));
+        let mean = |row: &Row| row.time.as_secs_f64() * f64::from(row.steps) / f64::from(row.done.max(1));
         let mut kinds: Vec<(&str, f64)> = Vec::new();
-        for row in self.rows.iter().filter(|r| r.runs > 0) {
+        for row in self.rows.iter().filter(|r| r.done > 0) {
             let seconds = mean(row);
             let rate = row.flop as f64 / seconds.max(1e-9) / 1e9;
             let rate = if row.flop > 0 { format!("{rate:8.1}") } else { String::new() };
@@ -77,7 +91,7 @@ impl Profile {
     }
 
     fn print(&self) {
-        if self.rows.iter().any(|r| r.runs > 0) {
+        if self.rows.iter().any(|r| r.done > 0) {
             eprint!("{}", self.table());
         }
     }
