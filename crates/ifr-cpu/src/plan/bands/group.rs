@@ -33,29 +33,23 @@ struct Schedule {
 impl Group {
     /// The steps of all bands, in order; slots that roll become as small as they can be.
     pub(super) fn cut(&self, steps: Vec<Step>, slots: &mut [Slot], bands: Bands) -> Vec<Step> {
-        let height = |step: &Step| step.layout.height;
-        let Some(coarse) = steps.iter().map(height).min() else { return steps };
+        let Some(fine) = steps.iter().map(|step| step.layout.height).max() else { return steps };
         let band = match bands {
             Bands::Never => return steps,
             Bands::Rows(rows) => rows,
             Bands::BySize => {
                 let row = |&slot: &usize| {
                     let Slot { layout, channels } = slots[slot];
-                    channels * layout.stride() * size_of::<f32>() * layout.height / coarse
+                    channels * layout.stride() * size_of::<f32>() * layout.height / fine
                 };
                 ROLLING_BYTES / self.rolling.iter().map(row).sum::<usize>().max(1)
             }
         };
         let band = band.next_multiple_of(STEP).max(STEP);
-        // Of equal height, as far as tiles allow.
-        let count = coarse.div_ceil(band);
-        let band = coarse.div_ceil(count).next_multiple_of(STEP);
-        let count = coarse.div_ceil(band);
-        if count < 2 {
+        if band >= fine {
             return steps;
         }
-        let target = |k: usize, height: usize| ((k + 1) * band * height).div_ceil(coarse);
-        let schedule = self.schedule(&steps, slots, count, target);
+        let schedule = self.schedule(&steps, slots, band, fine);
         let mut rolling = self.rolling.clone();
         // One row more, for the last vectors of a convolution that begins anywhere; not worth it for what is nearly whole.
         rolling.retain(|slot| schedule.rows[slot] + 1 < slots[*slot].layout.height);
@@ -85,60 +79,63 @@ impl Group {
         cut
     }
 
-    /// When which rows are made, in so many bands, where those maps that stay whole are made up to row `target` of each band, by
-    /// their height.
-    fn schedule(
-        &self,
-        steps: &[Step],
-        slots: &[Slot],
-        count: usize,
-        target: impl Fn(usize, usize) -> usize,
-    ) -> Schedule {
+    /// When which rows are made, for bands of so many rows of the largest maps, which have `fine`.
+    fn schedule(&self, steps: &[Step], slots: &[Slot], band: usize, fine: usize) -> Schedule {
         let reads: Vec<Vec<(usize, Need)>> =
             steps.iter().map(|step| reads(step).unwrap_or_default()).collect();
         let writes: Vec<Vec<usize>> = steps.iter().map(writes).collect();
-        let (mut done, mut bases) = (Vec::new(), HashMap::new());
-        let mut rows: HashMap<usize, usize> = self.rolling.iter().map(|&slot| (slot, 0)).collect();
-        let mut before = vec![0; steps.len()];
-        for k in 0..count {
-            let mut wanted: HashMap<usize, usize> = HashMap::new();
-            let mut now = before.clone();
+        let rolls = |slot: &&usize| self.rolling.contains(slot);
+        // Rows that each step has to have made by the end of a band; before the first band, too, where that is fewer than none.
+        let rows = |band: isize| {
+            let mut wanted: HashMap<usize, isize> = HashMap::new();
+            let mut ends = vec![0; steps.len()];
             for (index, step) in steps.iter().enumerate().rev() {
-                let height = step.layout.height;
-                let want = |slot: &usize| wanted.get(slot).copied().unwrap_or(0);
-                let whole = writes[index].iter().any(|slot| !self.rolling.contains(slot));
-                let own = if whole { target(k, height) } else { 0 };
-                let most = writes[index].iter().map(want).max().unwrap_or(0).max(own);
-                let end = if k + 1 == count { height } else { most.next_multiple_of(STEP).min(height) };
-                now[index] = now[index].max(end);
-                if now[index] > 0 {
-                    for &(slot, need) in &reads[index] {
-                        let end = need.end(step, now[index]).min(slots[slot].layout.height);
-                        let want = wanted.entry(slot).or_insert(0);
-                        *want = end.max(*want);
-                    }
+                let height = step.layout.height.cast_signed();
+                let own = writes[index].iter().any(|slot| !rolls(&slot));
+                let own = own.then(|| -(-band * height).div_euclid(fine.cast_signed()));
+                let most = writes[index].iter().filter_map(|slot| wanted.get(slot).copied()).chain(own).max();
+                let tiles = -(-most.unwrap_or(height)).div_euclid(STEP.cast_signed());
+                let end = (tiles * STEP.cast_signed()).min(height);
+                for &(slot, need) in &reads[index] {
+                    let end = need.end(step, end).min(slots[slot].layout.height.cast_signed());
+                    wanted.entry(slot).and_modify(|most| *most = end.max(*most)).or_insert(end);
                 }
+                ends[index] = end.max(0).cast_unsigned();
             }
+            ends
+        };
+        let (size, mut first) = (band.cast_signed(), 0);
+        while rows(first).iter().any(|&rows| rows > 0) {
+            first -= size;
+        }
+        let heights: Vec<usize> = steps.iter().map(|step| step.layout.height).collect();
+        let mut schedule = Schedule {
+            done: Vec::new(),
+            bases: HashMap::new(),
+            rows: self.rolling.iter().map(|&slot| (slot, 0)).collect(),
+        };
+        let mut before = vec![0; steps.len()];
+        while before != heights {
+            first += size;
+            let mut now = if first >= fine.cast_signed() { heights.clone() } else { rows(first) };
+            now.iter_mut().zip(&before).for_each(|(now, before)| *now = (*now).max(*before));
             for index in 0..steps.len() {
-                if now[index] == before[index] {
-                    continue;
-                }
-                for &slot in writes[index].iter().filter(|slot| self.rolling.contains(slot)) {
-                    let readers = (0..steps.len()).filter(|&reader| before[reader] < steps[reader].layout.height);
+                for &slot in writes[index].iter().filter(|slot| rolls(slot) && now[index] > before[index]) {
                     let first = |reader: usize| {
                         let of = reads[reader].iter().filter(|(from, _)| *from == slot);
                         of.map(|(_, need)| need.first(&steps[reader], before[reader])).min()
                     };
+                    let readers = (0..steps.len()).filter(|&reader| before[reader] < heights[reader]);
                     let base = readers.filter_map(first).fold(before[index], usize::min);
-                    bases.insert((k, slot), base);
-                    let most = rows.entry(slot).or_insert(0);
+                    schedule.bases.insert((schedule.done.len(), slot), base);
+                    let most = schedule.rows.entry(slot).or_insert(0);
                     *most = (*most).max(now[index] - base);
                 }
             }
-            done.push(now.clone());
-            before = now;
+            before.clone_from(&now);
+            schedule.done.push(now);
         }
-        Schedule { done, bases, rows }
+        schedule
     }
 }
 

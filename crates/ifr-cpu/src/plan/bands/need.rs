@@ -35,17 +35,21 @@ impl Need {
         }
     }
 
-    /// The end of the rows needed for those before `y`, which is not 0; rows of the operand end before, perhaps.
-    pub(super) fn end(self, step: &Step, y: usize) -> usize {
+    /// The end of the rows needed for those before `y`; rows of the operand end before, perhaps. Rows before the first are
+    /// counted on, about: what is needed long before the first is made tells when to begin.
+    pub(super) fn end(self, step: &Step, y: isize) -> isize {
         match self {
-            Self::Near { down, .. } => y + down,
-            Self::Times(times) => y * times,
-            Self::Over(over) => y.div_ceil(over),
+            Self::Near { down, .. } => y + down.cast_signed(),
+            Self::Times(times) => y * times.cast_signed(),
+            Self::Over(over) => -(-y).div_euclid(over.cast_signed()),
             Self::Axis => match &step.work {
-                Work::Resize { y: axis, .. } => axis.high[y - 1] as usize + 1,
-                _ => usize::MAX,
+                Work::Resize { y: axis, .. } => match axis.high.get((y - 1).cast_unsigned()) {
+                    Some(&row) => row as isize + 1,
+                    None => (y * axis.input.cast_signed()).div_euclid(axis.high.len().cast_signed()) + 1,
+                },
+                _ => isize::MAX,
             },
-            Self::Whole => usize::MAX,
+            Self::Whole => isize::MAX,
         }
     }
 }
