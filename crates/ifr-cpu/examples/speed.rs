@@ -50,9 +50,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     if whole {
         engine.set_bands(Bands::Never);
     }
-    if let Ok(rows) = std::env::var("ROWS") {
-        engine.set_bands(Bands::Rows(rows.parse()?));
-    }
     let image = |k: usize| -> Vec<f32> {
         (0..3 * width * height).map(|i| ((i * 31 + k * 7919) % 1009) as f32 / 1008.0).collect()
     };

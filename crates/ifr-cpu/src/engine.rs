@@ -131,15 +131,7 @@ impl Engine {
             return Ok(());
         }
         let choices = Choices { winograd: self.winograd, bands: self.bands, level: self.options.level };
-        let plan = Plan::new(
-            &self.graph,
-            &self.kernels,
-            &self.constants,
-            choices,
-            width,
-            height,
-            keep,
-        )?;
+        let plan = Plan::new(&self.graph, &self.kernels, &self.constants, choices, width, height, keep)?;
         self.plan = None;
         self.done = None;
         let len = plan.scratch_start().saturating_add(plan.scratch.saturating_mul(self.lanes()));

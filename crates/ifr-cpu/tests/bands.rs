@@ -44,7 +44,11 @@ fn same(graph: &Graph, size: (usize, usize), rows: &[usize], level: Level) {
     for &rows in rows {
         for threads in [1, 2, 4] {
             let (_, found) = run(graph, size, Bands::Rows(rows), threads, level);
-            assert!(found == expected, "{} at {size:?}, {level}, {rows} rows, {threads} threads", graph.name());
+            assert!(
+                found == expected,
+                "{} at {size:?}, {level}, {rows} rows, {threads} threads",
+                graph.name()
+            );
         }
     }
 }
@@ -56,4 +60,43 @@ fn networks_make_the_same_frames() {
         let rows: &[usize] = if level == Level::SCALAR { &[4] } else { &[4, 8] };
         same(&IfrNet::S.graph(Ratio::ONE).unwrap(), size, rows, level);
     }
+}
+
+/// Priors, images larger than what the network works at, a first kernel that reaches further, heights no band divides.
+#[test]
+fn other_networks_do_too() {
+    let half = Ratio::new(1, 2).unwrap();
+    let graphs = [
+        (IfrNet::S_FLOW.graph(Ratio::ONE).unwrap(), (256, 144)),
+        (IfrNet::S_FLOW.graph(half).unwrap(), (256, 160)),
+        (IfrNet { first_kernel: 7, ..IfrNet::S }.graph(Ratio::ONE).unwrap(), (256, 112)),
+        (IfrPlus::PUBLISHED.graph(Ratio::ONE, Ratio::ONE).unwrap(), (256, 112)),
+    ];
+    for (graph, size) in graphs {
+        same(&graph, size, &[12], Level::best());
+    }
+}
+
+/// What is asked for itself must be whole, and is.
+#[test]
+fn maps_in_the_middle_can_be_asked_for() {
+    let graph = IfrNet::S.graph(Ratio::ONE).unwrap();
+    let names = ["pred", "flows1", "decoder2", "img0/level2", "mask"];
+    same(&graph.with_outputs(&names).unwrap(), (256, 144), &[16], Level::best());
+}
+
+/// This is what it is for.
+#[test]
+fn large_frames_take_less_memory() {
+    let graph = IfrNet::S.graph(Ratio::ONE).unwrap();
+    let memory = |bands: Bands, (width, height): (usize, usize)| {
+        let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), EngineOptions::default()).unwrap();
+        engine.set_bands(bands);
+        engine.prepare(width, height).unwrap();
+        engine.memory()
+    };
+    let [whole, banded] = [Bands::Never, Bands::BySize].map(|bands| memory(bands, (1280, 704)));
+    assert!(3 * banded < 2 * whole, "{banded} and {whole} bytes");
+    let [whole, banded] = [Bands::Never, Bands::BySize].map(|bands| memory(bands, (128, 64)));
+    assert_eq!(whole, banded, "small frames are done map by map");
 }

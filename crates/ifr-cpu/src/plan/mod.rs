@@ -94,7 +94,7 @@ impl Plan {
         let Lowering { steps, mut slots, tensors, .. } = lowering;
 
         let sampled = |step: &Step| match &step.work {
-                Work::Warp { from, .. } => Some(*from),
+            Work::Warp { from, .. } => Some(*from),
             Work::Deform(deform) => Some(deform.sampled()),
             _ => None,
         };
@@ -115,20 +115,6 @@ impl Plan {
         let places = in_place(&mut steps, &slots, unchanged, &mut lives);
         let slot_of = |id: &TensorId| places[slot_of(id)];
         let (starts, len) = place(&lives);
-        if std::env::var_os("IFR_PEAK").is_some() {
-            let at = |i: usize| lives.iter().filter(|l| l.steps.as_ref().is_some_and(|s| s.contains(&i))).map(|l| l.len).sum::<usize>();
-            let tops = [(0..pair_steps), (pair_steps..steps.len())].map(|r| r.max_by_key(|&i| at(i)).unwrap_or(0));
-            for top in tops {
-                eprintln!("step {top} of {} ({pair_steps}) {} {}: {} MiB of {}", steps.len(), steps[top].kind(), graph.tensor(graph.nodes()[steps[top].node].output).name, at(top) >> 18, len >> 18);
-                for (i, l) in lives.iter().enumerate() {
-                    if l.steps.as_ref().is_some_and(|s| s.contains(&top)) {
-                        let name = tensors.iter().position(|&t| t == i).map_or(String::new(), |t| graph.tensors()[t].name.clone());
-                        let w = steps.iter_mut().position(|s| { let mut found = false; s.visit(&mut |_, a| found |= lower::parts(*a).0 == i); found }).map(|p| steps[p].kind());
-                        eprintln!("  {:8.1} MiB {:4} x {:?} {name} {w:?}", l.len as f64 / 262144.0, slots[i].channels, slots[i].layout);
-                    }
-                }
-            }
-        }
         let resolve = |address: Address| {
             let (slot, channel, offset) = lower::parts(address);
             let slot = places[slot];

@@ -103,11 +103,9 @@ impl Cutter<'_> {
                     Pointwise::Binary(op, a, b) => {
                         Pointwise::Binary(*op, self.operands(a, y), self.operands(b, y))
                     }
-                    Pointwise::Blend(mask, a, b) => Pointwise::Blend(
-                        self.at(&[*mask], y)[0],
-                        self.operands(a, y),
-                        self.operands(b, y),
-                    ),
+                    Pointwise::Blend(mask, a, b) => {
+                        Pointwise::Blend(self.at(&[*mask], y)[0], self.operands(a, y), self.operands(b, y))
+                    }
                 };
                 let add = add.iter().map(|a| self.operands(a, y)).collect();
                 Work::Pointwise { what, add, acts: acts.clone() }
