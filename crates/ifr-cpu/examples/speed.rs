@@ -1,11 +1,11 @@
 //! Time a frame of a network takes, without any video around it.
 //!
-//!     cargo run --release -p ifr-cpu --example speed -- [s|b|l|s+flow|…|plus] [WIDTHxHEIGHT] [THREADS] [LEVEL] [RUNS] [stream] [direct]
+//!     cargo run --release -p ifr-cpu --example speed -- [s|b|l|s+flow|…|plus] [WIDTHxHEIGHT] [THREADS] [LEVEL] [RUNS] [stream] [direct] [whole]
 //!
 //! Prints the least wall time of several runs after a first one (of that first one with RUNS 0), and the processor time a run
 //! takes on all threads together, for the part that a pair's instants share and for one instant; a prior's own time is not in
 //! it. With `stream`, the first image of every pair but the first is known from the pair before; with `direct`, no convolution
-//! is done by Winograd's algorithm. Then the memory of all maps, and the most that the process ever had resident. Weights are
+//! is done by Winograd's algorithm; with `whole`, no step runs band by band. Then the memory of all maps, and the most that the process ever had resident. Weights are
 //! by rule, scales those published for the size.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
@@ -13,7 +13,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ifr_cpu::{Engine, EngineOptions, Level, Shared, Was};
+use ifr_cpu::{Bands, Engine, EngineOptions, Level, Shared, Was};
 use ifr_net::{Network, Parameters};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -39,13 +39,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
 
     let runs: usize = arg(4, "7").parse()?;
-    let [stream, direct] = ["stream", "direct"].map(|word| args.iter().skip(5).any(|a| a == word));
+    let [stream, direct, whole] =
+        ["stream", "direct", "whole"].map(|word| args.iter().skip(5).any(|a| a == word));
     let shared = Shared { first: Was::Second, second: Was::New };
     let graph = net.graph_at(net.scales_for(width, height))?;
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?);
     let options = EngineOptions { pool: Some(pool), level };
     let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), options)?;
     engine.set_winograd(!direct);
+    if whole {
+        engine.set_bands(Bands::Never);
+    }
     let image = |k: usize| -> Vec<f32> {
         (0..3 * width * height).map(|i| ((i * 31 + k * 7919) % 1009) as f32 / 1008.0).collect()
     };

@@ -10,9 +10,10 @@ use crate::error::CpuError;
 use crate::level::Level;
 use crate::memory::Buffer;
 use crate::plan::alone::{self, Shared};
+use crate::plan::bands::Bands;
 use crate::plan::kernel::Kernel;
 use crate::plan::run::{Scratch, download, move_kept, run_step, upload};
-use crate::plan::{Constants, Plan, constants};
+use crate::plan::{Choices, Constants, Plan, constants};
 use crate::profile::{Profile, StepTime};
 
 /// How an [`Engine`] works. Its output depends, by rounding, on the level and on [`Engine::set_winograd`] alone.
@@ -67,6 +68,7 @@ pub struct Engine {
     /// Whether plans keep those tensors for the next pair: as soon as [`Engine::pair_sharing`] was called.
     sharing: bool,
     winograd: bool,
+    bands: Bands,
     /// What has run of the plan: nothing, the pair's steps, or those of an instant too.
     done: Option<Phase>,
     profile: Option<Profile>,
@@ -105,6 +107,7 @@ impl Engine {
             plan: None,
             buffer: Buffer::default(),
             winograd: true,
+            bands: Bands::default(),
             done: None,
             profile: Profile::from_environment(),
         })
@@ -127,19 +130,9 @@ impl Engine {
         if self.plan.as_ref().is_some_and(fits) {
             return Ok(());
         }
+        let choices = Choices { winograd: self.winograd, bands: self.bands, level: self.options.level };
         // Weights are transformed on the engine's own threads, too.
-        let make = || {
-            Plan::new(
-                &self.graph,
-                &self.kernels,
-                &self.constants,
-                self.winograd,
-                self.options.level,
-                width,
-                height,
-                keep,
-            )
-        };
+        let make = || Plan::new(&self.graph, &self.kernels, &self.constants, choices, width, height, keep);
         let plan = on(self.options.pool.as_ref(), make)?;
         self.plan = None;
         self.done = None;
@@ -177,6 +170,14 @@ impl Engine {
     #[must_use]
     pub fn step_times(&self) -> &[StepTime] {
         self.profile.as_ref().map_or(&[], Profile::steps)
+    }
+
+    /// Which steps run band by band ([`Bands::BySize`] unless told otherwise): that takes less memory, and the same values come
+    /// out, to the bit. Anything else is for comparisons.
+    pub fn set_bands(&mut self, bands: Bands) {
+        if self.bands != bands {
+            (self.bands, self.plan, self.done) = (bands, None, None);
+        }
     }
 
     /// How many units that need scratch memory may run at a time.

@@ -40,4 +40,5 @@ pub use interpolator::NetInterpolator;
 pub use level::Level;
 pub use peak::peak_flops;
 pub use plan::alone::{Shared, Was};
+pub use plan::bands::Bands;
 pub use profile::StepTime;

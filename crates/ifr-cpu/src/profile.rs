@@ -1,5 +1,6 @@
 //! Time by step: for [`Engine::measure_steps`](crate::Engine::measure_steps), and printed with `IFR_PROFILE=1`.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use ifr_net::Graph;
 
 use crate::plan::Plan;
 
-/// How long one step of a plan took.
+/// How long one step of a plan took; what is done band by band is one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepTime {
     /// The tensor that the step makes, or is on its way to.
@@ -37,6 +38,8 @@ impl StepTime {
 pub(crate) struct Profile {
     title: String,
     rows: Vec<StepTime>,
+    /// The row of each step of the plan, and whether it is the first of that row.
+    row_of: Vec<(usize, bool)>,
     /// Whether a table is printed when the plan changes and at the end.
     prints: bool,
 }
@@ -45,30 +48,40 @@ impl Profile {
     /// A profile that prints itself, if the environment asks for one.
     pub(crate) fn from_environment() -> Option<Self> {
         let asked = std::env::var_os("IFR_PROFILE").filter(|v| v != "0");
-        asked.map(|_| Self { title: String::new(), rows: Vec::new(), prints: true })
+        asked.map(|_| Self { prints: true, ..Self::default() })
     }
 
     /// Prints what there is and begins anew for another plan.
     pub(crate) fn start(&mut self, graph: &Graph, plan: &Plan) {
         self.print();
         self.title = format!("{} at {}x{}", graph.name(), plan.size.0, plan.size.1);
-        let row = |step: &crate::plan::step::Step| {
+        self.rows.clear();
+        self.row_of.clear();
+        // Steps of one kind and node are one row: bands of the same work.
+        let mut known = HashMap::new();
+        for step in &plan.steps {
             let node = &graph.nodes()[step.node];
-            StepTime {
-                tensor: graph.tensor(node.output).name.clone(),
-                stage: graph.stages()[node.stage.index()].clone(),
-                kind: step.kind(),
-                flop: step.flop(),
-                runs: 0,
-                time: Duration::ZERO,
+            let index = *known.entry((step.node, step.kind())).or_insert(self.rows.len());
+            let first = index == self.rows.len();
+            if first {
+                self.rows.push(StepTime {
+                    tensor: graph.tensor(node.output).name.clone(),
+                    stage: graph.stages()[node.stage.index()].clone(),
+                    kind: step.kind(),
+                    flop: 0,
+                    runs: 0,
+                    time: Duration::ZERO,
+                });
             }
-        };
-        self.rows = plan.steps.iter().map(row).collect();
+            self.rows[index].flop += step.flop();
+            self.row_of.push((index, first));
+        }
     }
 
     pub(crate) fn add(&mut self, step: usize, time: Duration) {
-        if let Some(row) = self.rows.get_mut(step) {
-            row.runs += 1;
+        let Some(&(row, first)) = self.row_of.get(step) else { return };
+        if let Some(row) = self.rows.get_mut(row) {
+            row.runs += u32::from(first);
             row.time += time;
         }
     }

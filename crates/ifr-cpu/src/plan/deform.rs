@@ -138,7 +138,7 @@ impl Deform {
                 if self.act != Act::None {
                     activate_vectors(memory, plane, &vectors, &self.bits, self.act, level);
                 }
-                clear_ends(memory, plane, step.layout, front, back, step.layout.body());
+                clear_ends(memory, plane, step.layout, [front, back]);
             }
         }
     }

@@ -8,6 +8,7 @@ use ifr_net::{
     Activation, Binary, Conv, DeformConv, Extent, Graph, Norm, Op, Parameters, Phase, Source, TensorId, View,
 };
 
+use super::Choices;
 use super::deform::{Deform, Interleaved, Steering};
 use super::kernel::{Kernel, fused_slopes};
 use super::step::{Address, Operands, PartCall, Pointwise, SUM_ROWS, Step, Unit, Work};
@@ -106,8 +107,7 @@ impl<'a> Lowering<'a> {
         graph: &'a Graph,
         kernels: &'a [Option<Arc<Kernel>>],
         constants: &'a [Constants],
-        winograd: bool,
-        level: Level,
+        Choices { winograd, level, .. }: Choices,
         width: usize,
         height: usize,
     ) -> Self {
@@ -177,7 +177,7 @@ impl<'a> Lowering<'a> {
                     let work = Work::Resize {
                         inputs: self.view(*input),
                         from,
-                        x: Axis::new(from.width, layout.width, *alignment),
+                        x: Arc::new(Axis::new(from.width, layout.width, *alignment)),
                         y: Axis::new(from.height, layout.height, *alignment),
                         gain: *gain,
                         add: add.map(|v| self.view(v)).unwrap_or_default(),
@@ -247,7 +247,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn push(&mut self, work: Work, outputs: Vec<Address>, layout: Layout) {
-        self.steps.push(Step { work, outputs, layout, node: self.node });
+        self.steps.push(Step { work, outputs, layout, node: self.node, edges: [true; 2] });
     }
 
     fn pointwise(&mut self, what: Pointwise, add: Vec<Operands>, outputs: Vec<Address>, layout: Layout) {
@@ -258,7 +258,7 @@ impl<'a> Lowering<'a> {
     fn warp(&mut self, image: View, flow: View, outputs: Vec<Address>) {
         let layout = self.layout_of(image.tensor);
         let flow = self.view(flow);
-        let work = Work::Warp { images: self.view(image), flow: [flow[0], flow[1]] };
+        let work = Work::Warp { images: self.view(image), flow: [flow[0], flow[1]], from: layout, row: 0 };
         self.push(work, outputs, layout);
     }
 
@@ -554,7 +554,7 @@ const UNITS: usize = 16;
 pub(super) const UNIT_VECTORS: usize = 12;
 
 /// Cuts a convolution into units. They depend on its shape alone.
-fn units(kernel: &Kernel, layout: Layout) -> Vec<Unit> {
+pub(super) fn units(kernel: &Kernel, layout: Layout) -> Vec<Unit> {
     let mut units = Vec::new();
     let vectors = layout.vectors();
     for (index, part) in kernel.parts.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! From a graph to steps over one buffer, for one size.
 
 pub(crate) mod alone;
+pub(crate) mod bands;
 mod deform;
 pub(crate) mod kernel;
 mod lower;
@@ -17,6 +18,7 @@ use crate::error::CpuError;
 use crate::kernels::warp::Samples;
 use crate::layout::{LANES, Layout};
 use crate::level::Level;
+use bands::Bands;
 use kernel::Kernel;
 pub(crate) use lower::{Constants, constants};
 use lower::{Lowering, Slot};
@@ -59,6 +61,15 @@ pub(crate) struct Kept {
     pub(crate) len: usize,
 }
 
+/// How a plan goes about things.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choices {
+    /// Whether convolutions may be done by Winograd's algorithm.
+    pub(crate) winograd: bool,
+    pub(crate) bands: Bands,
+    pub(crate) level: Level,
+}
+
 impl Plan {
     /// `keep`: what each image's own steps leave to others is not overwritten, so that a later pair can have it; these maps
     /// come in pairs.
@@ -69,21 +80,20 @@ impl Plan {
         graph: &Graph,
         kernels: &[Option<Arc<Kernel>>],
         constants: &[Constants],
-        winograd: bool,
-        level: Level,
+        choices: Choices,
         width: usize,
         height: usize,
         keep: Option<&[[TensorId; 2]]>,
     ) -> Result<Self, CpuError> {
         graph.check_size(width, height)?;
-        let mut lowering = Lowering::new(graph, kernels, constants, winograd, level, width, height);
+        let mut lowering = Lowering::new(graph, kernels, constants, choices, width, height);
         lowering.phase(Phase::Pair);
         let pair_steps = lowering.steps.len();
         lowering.phase(Phase::Instant);
-        let Lowering { mut steps, slots, tensors, .. } = lowering;
+        let Lowering { steps, mut slots, tensors, .. } = lowering;
 
         let sampled = |step: &Step| match &step.work {
-            Work::Warp { .. } => Some(step.layout),
+            Work::Warp { from, .. } => Some(*from),
             Work::Deform(deform) => Some(deform.sampled()),
             _ => None,
         };
@@ -91,12 +101,17 @@ impl Plan {
             return Err(CpuError::Extent { width: layout.width, height: layout.height });
         }
         let slot_of = |id: &TensorId| tensors[id.index()];
+        let inputs: Vec<usize> = graph.inputs().iter().map(slot_of).collect();
+        let pinned = graph.outputs().iter().chain(keep.unwrap_or_default().iter().flatten()).map(slot_of);
+        let pinned: Vec<usize> = pinned.chain(inputs.iter().copied()).collect();
+        let (mut steps, pair_steps) = bands::divide(steps, pair_steps, &mut slots, &pinned, choices.bands);
         let mut lives = lives(graph, &mut steps, &slots, pair_steps, &slot_of);
         for id in keep.unwrap_or_default().iter().flatten() {
             lives[slot_of(id)].steps = Some(0..=steps.len());
         }
-        let inputs: Vec<usize> = graph.inputs().iter().map(slot_of).collect();
-        let places = in_place(&mut steps, &slots, &inputs, &mut lives);
+        // Where each image's steps may be left out, another pair's are not to find the images changed.
+        let unchanged = if keep.is_some() { &inputs[..] } else { &[] };
+        let places = in_place(&mut steps, &slots, unchanged, &mut lives);
         let slot_of = |id: &TensorId| places[slot_of(id)];
         let (starts, len) = place(&lives);
         let resolve = |address: Address| {

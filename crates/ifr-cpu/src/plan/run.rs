@@ -99,6 +99,12 @@ unsafe fn run_unit(step: &Step, unit: usize, level: Level, memory: Memory, scrat
                     }
                 }
             }
+            Work::Roll { at, len } => {
+                let planes = unit * step.rolled()..((unit + 1) * step.rolled()).min(step.outputs.len());
+                for &plane in &step.outputs[planes] {
+                    memory.write(plane, at + len).copy_within(*at.., 0);
+                }
+            }
             Work::Sum { inputs, from, blocks, squares } => {
                 let (input, block) = (inputs[unit / blocks], unit % blocks);
                 let rows = block * SUM_ROWS..((block + 1) * SUM_ROWS).min(from.height);
@@ -152,7 +158,7 @@ unsafe fn run_conv(step: &Step, unit: usize, level: Level, memory: Memory) {
     // SAFETY: planes have a front and a back as long as taps reach, and kernels were packed for this level; the caller
     // promises the rest.
     unsafe { conv::run(level, &call, unit.blocks.clone(), unit.range.clone()) };
-    let (front, back) = (unit.range.start == 0, unit.range.end == masks.len());
+    let ends = edges(step, unit.range.start == 0, unit.range.end == masks.len());
     for block in &packed.blocks[unit.blocks.clone()] {
         for &plane in &part.outputs[block.first..block.first + block.len] {
             if *act != Act::None {
@@ -160,7 +166,7 @@ unsafe fn run_conv(step: &Step, unit: usize, level: Level, memory: Memory) {
                 unsafe { activate_vectors(memory, plane, &unit.range, masks, *act, level) };
             }
             // SAFETY: the first and last unit of a plane own its front and back.
-            unsafe { clear_ends(memory, plane, step.layout, front, back, step.layout.body()) };
+            unsafe { clear_ends(memory, plane, step.layout, ends) };
         }
     }
 }
@@ -205,34 +211,34 @@ unsafe fn run_winograd(step: &Step, unit: usize, level: Level, memory: Memory, s
         let scratch = memory.base().add(scratch);
         winograd::run(level, &call, unit.blocks.clone(), unit.range.clone(), scratch);
     }
-    let (front, back) = (unit.range.start == 0, unit.range.end == tiles.count());
+    let ends = edges(step, unit.range.start == 0, unit.range.end == tiles.count());
     for block in &part.packed.blocks[unit.blocks.clone()] {
         for &plane in &outputs[block.first..block.first + block.len] {
             // SAFETY: the first and last unit of a plane own its front and back.
-            unsafe { clear_ends(memory, plane, layout, front, back, layout.height * layout.stride()) };
+            unsafe { clear_ends(memory, plane, layout, ends) };
         }
     }
 }
 
-/// Zeroes what is before and after a plane's values, where those are `used` long.
+/// Which ends of its planes a unit writes, where it has the first and the last of a step's rows or not.
+fn edges(step: &Step, first: bool, last: bool) -> [bool; 2] {
+    [first && step.edges[0], last && step.edges[1]]
+}
+
+/// Zeroes as much before the first value of a plane and after its last row as taps reach.
 ///
 /// # Safety
 /// Nobody else touches these.
-pub(super) unsafe fn clear_ends(
-    memory: Memory,
-    plane: Address,
-    layout: Layout,
-    front: bool,
-    back: bool,
-    used: usize,
-) {
+pub(super) unsafe fn clear_ends(memory: Memory, plane: Address, layout: Layout, [front, back]: [bool; 2]) {
+    // Not to the end of the plane: of rows that begin in the middle of one, only this much is known to be in it.
+    let (used, reach) = (layout.height * layout.stride(), layout.pad * (layout.stride() + 1));
     // SAFETY: the caller's promise.
     unsafe {
         if front {
             memory.write(plane - layout.front(), layout.front()).fill(0.0);
         }
         if back {
-            memory.write(plane + used, layout.body() - used + layout.front()).fill(0.0);
+            memory.write(plane + used, reach).fill(0.0);
         }
     }
 }
@@ -242,12 +248,14 @@ pub(super) unsafe fn clear_ends(
 unsafe fn run_rows(step: &Step, unit: usize, level: Level, memory: Memory) {
     let layout = step.layout;
     let rows = unit * step.rows()..((unit + 1) * step.rows()).min(layout.height);
-    let (front, back) = (rows.start == 0, rows.end == layout.height);
+    let ends = edges(step, rows.start == 0, rows.end == layout.height);
     // SAFETY: see `run_unit`.
     unsafe {
         for y in rows.clone() {
             match &step.work {
-                Work::Warp { images, flow } => warp_row(step, images, *flow, y, level, memory),
+                Work::Warp { images, flow, from, row } => {
+                    warp_row(step, images, *flow, (*from, *row), y, level, memory);
+                }
                 Work::LayerNorm { inputs, weight, bias, epsilon } => {
                     norm_row(step, inputs, [weight, bias], *epsilon, y, level, memory);
                 }
@@ -261,7 +269,7 @@ unsafe fn run_rows(step: &Step, unit: usize, level: Level, memory: Memory) {
                 row_of(step, c, y, values, level, memory);
                 border.fill(0.0);
             }
-            clear_ends(memory, plane, layout, front, back, layout.height * layout.stride());
+            clear_ends(memory, plane, layout, ends);
         }
     }
 }
@@ -272,21 +280,22 @@ unsafe fn warp_row(
     step: &Step,
     images: &[Address],
     flow: [Address; 2],
+    (from, first): (Layout, usize),
     y: usize,
     level: Level,
     memory: Memory,
 ) {
     let layout = step.layout;
     let at = y * layout.stride();
-    let mut samples = Samples::new(layout);
+    let mut samples = Samples::new(from);
     for x in (0..layout.width).step_by(CHUNK) {
         let n = CHUNK.min(layout.width - x);
         // SAFETY: see `run_unit`.
         unsafe {
             let [u, v] = flow.map(|f| memory.read(f + at + x, n));
-            warp::locate(level, &mut samples, x, y, u, v);
+            warp::locate(level, &mut samples, x, first + y, u, v);
             for (&image, &output) in images.iter().zip(&step.outputs) {
-                let plane = memory.read(image, Samples::reach(layout));
+                let plane = memory.read(image, Samples::reach(from));
                 warp::sample(level, &samples, plane, memory.write(output + at + x, n));
             }
         }
@@ -393,6 +402,7 @@ unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level,
         | Work::Winograd { .. }
         | Work::Deform(_)
         | Work::Interleave { .. }
+        | Work::Roll { .. }
         | Work::Sum { .. }
         | Work::Mean { .. }
         | Work::Response { .. } => {}

@@ -75,8 +75,8 @@ pub(crate) enum Work {
     Conv { kernel: Arc<Kernel>, parts: Vec<PartCall>, masks: Arc<[u16]>, units: Vec<Unit>, act: Act },
     /// A 3×3 convolution without stride, by Winograd's algorithm.
     Winograd { kernel: Arc<Kernel>, parts: Vec<PartCall>, tiles: Tiles, units: Vec<Unit> },
-    /// A backward warp.
-    Warp { images: Vec<Address>, flow: [Address; 2] },
+    /// A backward warp of whole maps of the layout `from`, to rows from `row` on.
+    Warp { images: Vec<Address>, flow: [Address; 2], from: Layout, row: usize },
     /// Planes of groups of `run` channels, interleaved: each group's take [`interleaved`](crate::kernels::deform::interleaved)
     /// planes of the output.
     Interleave { inputs: Vec<Address>, run: usize },
@@ -85,7 +85,7 @@ pub(crate) enum Work {
     /// Layer normalisation over the channels.
     LayerNorm { inputs: Vec<Address>, weight: Vec<f32>, bias: Vec<f32>, epsilon: f32 },
     /// A bilinear resize.
-    Resize { inputs: Vec<Address>, from: Layout, x: Axis, y: Axis, gain: f32, add: Vec<Address> },
+    Resize { inputs: Vec<Address>, from: Layout, x: Arc<Axis>, y: Axis, gain: f32, add: Vec<Address> },
     /// Arithmetic: what it says, plus `add`, then `acts` by channel.
     Pointwise { what: Pointwise, add: Vec<Operands>, acts: Vec<Act> },
     /// Sums of blocks of rows, of values or of their squares: for each input and each block a sum in two floats (it and its
@@ -93,6 +93,8 @@ pub(crate) enum Work {
     Sum { inputs: Vec<Address>, from: Layout, blocks: usize, squares: bool },
     /// The sum of `count` such sums for each output, divided.
     Mean { sums: Address, count: usize, divisor: f64 },
+    /// The last rows of what outputs hold, `len` floats from `at` on, to the front of each plane.
+    Roll { at: usize, len: usize },
     /// The gain that response normalisation has for each channel, from `count` such sums of squares for each.
     Response { sums: Address, count: usize, weight: Vec<f32>, epsilon: f32 },
 }
@@ -106,6 +108,8 @@ pub(crate) struct Step {
     pub(crate) layout: Layout,
     /// Index of the node it belongs to.
     pub(crate) node: usize,
+    /// Whether these are the first rows, and the last rows, of the maps: the zeros before and after those are then written too.
+    pub(crate) edges: [bool; 2],
 }
 
 /// Positions that a unit of an interleaving step handles.
@@ -114,7 +118,7 @@ pub(crate) const INTERLEAVE_VALUES: usize = 1 << 11;
 /// Rows that are summed up together.
 pub(crate) const SUM_ROWS: usize = 16;
 
-/// Values that a unit of a row-wise step computes, about.
+/// Values that a unit of a row-wise step computes, or moves, about.
 const UNIT_VALUES: usize = 1 << 15;
 
 impl Step {
@@ -131,6 +135,14 @@ impl Step {
     pub(crate) fn rows(&self) -> usize {
         let per_row = (self.layout.width * self.outputs.len()).max(1);
         UNIT_VALUES.div_ceil(per_row).min(self.layout.height)
+    }
+
+    /// Planes that a unit moves, where that is all the step does.
+    pub(crate) fn rolled(&self) -> usize {
+        match self.work {
+            Work::Roll { len, .. } => (UNIT_VALUES / len.max(1)).max(1),
+            _ => 1,
+        }
     }
 
     /// Floats of scratch memory that each thread needs for it.
@@ -153,6 +165,7 @@ impl Step {
             Work::Mean { .. } | Work::Response { .. } => 1,
             Work::Interleave { .. } => self.layout.plane().div_ceil(INTERLEAVE_VALUES),
             Work::Deform(deform) => deform.units(),
+            Work::Roll { .. } => self.outputs.len().div_ceil(self.rolled()),
             _ => self.layout.height.div_ceil(self.rows()),
         }
     }
@@ -162,6 +175,7 @@ impl Step {
         let mut read = |addresses: &mut [Address]| addresses.iter_mut().for_each(|a| f(false, a));
         match &mut self.work {
             Work::Fill { value } => f(false, value),
+            Work::Roll { .. } => {}
             Work::Split { inputs, .. } | Work::Join { inputs, .. } | Work::Sum { inputs, .. } => read(inputs),
             Work::Conv { parts, .. } | Work::Winograd { parts, .. } => {
                 for part in parts {
@@ -169,7 +183,7 @@ impl Step {
                     part.outputs.iter_mut().for_each(|a| f(true, a));
                 }
             }
-            Work::Warp { images, flow } => {
+            Work::Warp { images, flow, .. } => {
                 read(images);
                 read(flow);
             }
@@ -212,6 +226,7 @@ impl Step {
             Work::Interleave { .. } => "interleave",
             Work::Deform(_) => "deform",
             Work::LayerNorm { .. } => "norm",
+            Work::Roll { .. } => "roll",
             Work::Resize { .. } => "resize",
             Work::Pointwise { .. } => "pointwise",
             Work::Sum { .. } | Work::Mean { .. } | Work::Response { .. } => "mean",

@@ -1,0 +1,102 @@
+//! Band by band or map by map: the same, to the bit.
+
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
+use std::sync::Arc;
+
+use ifr_cpu::{Bands, Engine, EngineOptions, Level, Shared, Was};
+use ifr_net::{Graph, IfrNet, IfrPlus, Parameters, Ratio};
+
+fn values(n: usize, seed: usize) -> Vec<f32> {
+    (0..n).map(|i| ((i * 37 + seed * 911) % 509) as f32 / 508.0).collect()
+}
+
+/// Bytes of the maps, and every output at two instants of each of two pairs, the second of which shares an image with the first.
+fn run(graph: &Graph, size: (usize, usize), bands: Bands, threads: usize, level: Level) -> (usize, Vec<f32>) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let options = EngineOptions { pool: Some(Arc::new(pool)), level };
+    let mut engine = Engine::new(graph, &Parameters::by_rule(graph), options).unwrap();
+    engine.set_bands(bands);
+    let (width, height) = size;
+    let images = [1, 2, 3].map(|seed| values(3 * width * height, seed));
+    let mut all = Vec::new();
+    for k in 0..2 {
+        let shared = Shared { first: if k == 0 { Was::New } else { Was::Second }, second: Was::New };
+        engine.pair_sharing(width, height, [&images[k], &images[k + 1]], shared).unwrap();
+        for t in [0.25, 0.5] {
+            let flows: Vec<f32> = values(4 * width * height, k).iter().map(|v| 16.0 * v - 8.0).collect();
+            let inputs: [&[f32]; 3] = [&[t], &flows, &images[k]];
+            engine.at(&inputs[..graph.inputs().len() - 2]).unwrap();
+            for (index, &id) in graph.outputs().iter().enumerate() {
+                let info = graph.tensor(id);
+                let (width, height) = info.extent.size(width, height);
+                let mut out = vec![0.0; info.channels * width * height];
+                engine.read_output(index, &mut out).unwrap();
+                all.extend(out);
+            }
+        }
+    }
+    (engine.memory(), all)
+}
+
+fn same(graph: &Graph, size: (usize, usize), rows: &[usize], threads: &[usize], level: Level) {
+    let (_, expected) = run(graph, size, Bands::Never, 2, level);
+    for &rows in rows {
+        for &threads in threads {
+            let (_, found) = run(graph, size, Bands::Rows(rows), threads, level);
+            assert!(
+                found == expected,
+                "{} at {size:?}, {level}, {rows} rows, {threads} threads",
+                graph.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn networks_make_the_same_frames() {
+    for level in Level::available() {
+        let size = if level == Level::SCALAR { (256, 96) } else { (272, 208) };
+        let rows: &[usize] = if level == Level::SCALAR { &[4] } else { &[4, 8] };
+        same(&IfrNet::S.graph(Ratio::ONE).unwrap(), size, rows, &[1, 2, 4], level);
+    }
+}
+
+/// Priors, images larger than what the network works at, a first kernel that reaches further, heights no band divides.
+#[test]
+fn other_networks_do_too() {
+    let half = Ratio::new(1, 2).unwrap();
+    let graphs = [
+        (IfrNet::S_FLOW.graph(Ratio::ONE).unwrap(), (256, 144)),
+        (IfrNet::S_FLOW.graph(half).unwrap(), (256, 160)),
+        (IfrNet { first_kernel: 7, ..IfrNet::S }.graph(Ratio::ONE).unwrap(), (256, 112)),
+        (IfrPlus::PUBLISHED.graph(Ratio::ONE, Ratio::ONE).unwrap(), (256, 112)),
+    ];
+    for (graph, size) in graphs {
+        same(&graph, size, &[12], &[3], Level::best());
+    }
+}
+
+/// What is asked for itself must be whole, and is.
+#[test]
+fn maps_in_the_middle_can_be_asked_for() {
+    let graph = IfrNet::S.graph(Ratio::ONE).unwrap();
+    let names = ["pred", "flows1", "decoder2", "img0/level2", "mask"];
+    same(&graph.with_outputs(&names).unwrap(), (256, 144), &[16], &[3], Level::best());
+}
+
+/// This is what it is for.
+#[test]
+fn large_frames_take_less_memory() {
+    let graph = IfrNet::S.graph(Ratio::ONE).unwrap();
+    let memory = |bands: Bands, (width, height): (usize, usize)| {
+        let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), EngineOptions::default()).unwrap();
+        engine.set_bands(bands);
+        engine.prepare(width, height).unwrap();
+        engine.memory()
+    };
+    let [whole, banded] = [Bands::Never, Bands::BySize].map(|bands| memory(bands, (1280, 704)));
+    assert!(3 * banded < 2 * whole, "{banded} and {whole} bytes");
+    let [whole, banded] = [Bands::Never, Bands::BySize].map(|bands| memory(bands, (128, 64)));
+    assert_eq!(whole, banded, "small frames are done map by map");
+}
