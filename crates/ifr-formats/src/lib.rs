@@ -24,8 +24,9 @@
 //!
 //! A PyTorch file is a program for a stack machine. Here it is run without ever importing or calling anything: a class is its
 //! name, a call is a note of what would be called. All sizes and places are checked against the file before anything is made
-//! of them, and values are read for the parameters of a known network alone, so that what is allocated is bounded by the
-//! file and the network.
+//! of them, and values are read for the parameters of a known network alone. A small file may still describe much: how many
+//! objects, values, names and steps it may ask for is bounded by numbers, not by its size, and so is what may be unpacked from
+//! compressed data; [`open`] says what that comes to. A file that asks for more is refused.
 
 mod data;
 mod error;
