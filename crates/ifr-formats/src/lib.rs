@@ -12,7 +12,7 @@
 //!
 //! | format | what is read | what is not |
 //! |---|---|---|
-//! | PyTorch | zip archives and the older row of pickles; state dicts, alone or inside others; whole modules' parameters; 64-, 32- and 16-bit floating-point numbers, in any layout | quantised and sparse tensors; files of torch before 0.2 |
+//! | PyTorch | zip archives and the older row of pickles; state dicts, alone or inside others or lists; whole modules' parameters; 64-, 32- and 16-bit floating-point numbers, in any layout | quantised and sparse tensors; files of torch before 0.2 |
 //! | ncnn | text `.param` with `.bin`, weights of 32 and 16 bits, IFRNet S, B and L | quantised weights, the binary `.param` |
 //! | MindSpore | `.ckpt`, 64-, 32- and 16-bit floating-point numbers, with or without checksum | encrypted files, maps |
 //! | safetensors | the same numbers | 8-bit ones |

@@ -457,6 +457,30 @@ fn programs_that_repeat_themselves() {
     refused(&pickled(&entries("_modules", b"]", 1 << 19)), "more than 262144 objects", 96 * MIB);
 }
 
+/// Parameters of parameters of parameters, each looked through again under every name.
+#[test]
+fn chains_end() {
+    let _alone = ALONE.lock();
+    let chained = |names: usize| {
+        let mut program = Program::new();
+        program.global("torch._utils", "_rebuild_parameter");
+        program.0.extend(b"q\0N");
+        for _ in 0..40 {
+            // The class is put below what it is called with.
+            program.0.extend(b"\x85q\x010h\0h\x01R");
+        }
+        program.0.extend(b"q\x020}(");
+        for number in 0..names {
+            program.int(number);
+            program.0.extend(b"h\x02");
+        }
+        program.0.extend(b"u.");
+        pickled(&program.0)
+    };
+    assert_eq!(read_all(&chained(50_000)), Ok(0));
+    refused(&chained(65_000), "more than 2097152 items to look at", 16 * MIB);
+}
+
 #[test]
 fn the_last_of_equal_keys_counts() {
     let _alone = ALONE.lock();
