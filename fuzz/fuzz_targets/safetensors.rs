@@ -3,7 +3,7 @@
 //! `cargo +nightly fuzz run safetensors fuzz/corpus/safetensors fuzz/seeds/safetensors -- -rss_limit_mb=512`
 #![no_main]
 
-use ifr_net::{ParameterStore, recognise};
+use ifr_net::{Dtype, ParameterStore, recognise};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
     for entry in store.entries() {
         let Ok(bytes) = store.bytes(&entry.name) else { panic!("{} is listed but not there", entry.name) };
         let values: usize = entry.shape.iter().product();
-        assert_eq!(bytes.len(), values * entry.dtype.size());
+        assert!(entry.dtype == Dtype::Other || bytes.len() == values * entry.dtype.size());
         if let Ok(read) = store.read(&entry.name) {
             assert_eq!(read.len(), values);
         }

@@ -75,18 +75,29 @@ fn inflate(packed: &[u8], size: usize) -> Result<Vec<u8>, String> {
     if size > MOST_INFLATED {
         return Err(format!("{size} compressed bytes; at most {MOST_INFLATED} are accepted"));
     }
-    // No room is made beforehand: what is announced need not be there.
-    let mut bytes = Vec::new();
-    let limit = size as u64 + 1;
-    DeflateDecoder::new(packed)
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|e| format!("compressed data are damaged: {e}"))?;
+    // Room is made for what is there, as it comes, twice as much at a time: what is announced need not be there.
+    let mut bytes: Vec<u8> = Vec::new();
+    let mut buffer = vec![0; 1 << 16];
+    let mut decoder = DeflateDecoder::new(packed);
+    loop {
+        let count = match decoder.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(e) => return Err(format!("compressed data are damaged: {e}")),
+        };
+        let left = size - bytes.len();
+        if count > left {
+            return Err(format!("compressed data hold more than the {size} bytes announced"));
+        }
+        if bytes.capacity() - bytes.len() < count {
+            bytes.reserve_exact(bytes.len().clamp(count, left));
+        }
+        bytes.extend_from_slice(&buffer[..count]);
+    }
     if bytes.len() == size {
         Ok(bytes)
     } else {
-        let more = if bytes.len() > size { "more" } else { "fewer" };
-        Err(format!("compressed data hold {more} than the {size} bytes announced"))
+        Err(format!("compressed data hold fewer than the {size} bytes announced"))
     }
 }
 

@@ -142,8 +142,9 @@ impl Imported {
 /// Opens a checkpoint and recognises the network in it. What the file contains decides of which format it is; its name does
 /// not. Of ncnn's two files either may be given, the other must lie beside it under the same name.
 ///
-/// Nothing in a file is executed. What is allocated stays below a few times the size of the file until values are read, and
-/// then below what the recognised network takes, besides 64 MiB for compressed data.
+/// Nothing in a file is executed. Until values are read, at most 256 MiB are allocated, and where the file has very many parts
+/// four times its size besides (checkpoints of the known networks take some MiB). Reading values takes what the network takes,
+/// and at most 96 MiB for compressed data, of which 64 are kept as long as the parameters' store.
 ///
 /// # Errors
 /// [`FormatError`] when the file cannot be read, is of no known format, is damaged, or holds no known network; for the last, the

@@ -12,7 +12,7 @@
 //!
 //! | format | what is read | what is not |
 //! |---|---|---|
-//! | PyTorch | zip archives and the older row of pickles; state dicts, alone or inside others; whole modules' parameters; 64-, 32- and 16-bit floating-point numbers, in any layout | quantised and sparse tensors; files of torch before 0.2 |
+//! | PyTorch | zip archives and the older row of pickles; state dicts, alone or inside others or lists; whole modules' parameters; 64-, 32- and 16-bit floating-point numbers, in any layout | quantised and sparse tensors; files of torch before 0.2 |
 //! | ncnn | text `.param` with `.bin`, weights of 32 and 16 bits, IFRNet S, B and L | quantised weights, the binary `.param` |
 //! | MindSpore | `.ckpt`, 64-, 32- and 16-bit floating-point numbers, with or without checksum | encrypted files, maps |
 //! | safetensors | the same numbers | 8-bit ones |
@@ -24,8 +24,9 @@
 //!
 //! A PyTorch file is a program for a stack machine. Here it is run without ever importing or calling anything: a class is its
 //! name, a call is a note of what would be called. All sizes and places are checked against the file before anything is made
-//! of them, and values are read for the parameters of a known network alone, so that what is allocated is bounded by the
-//! file and the network.
+//! of them, and values are read for the parameters of a known network alone. A small file may still describe much: how many
+//! objects, values, names and steps it may ask for is bounded by numbers, not by its size, and so is what may be unpacked from
+//! compressed data; [`open`] says what that comes to. A file that asks for more is refused.
 
 mod data;
 mod error;

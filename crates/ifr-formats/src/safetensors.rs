@@ -7,10 +7,10 @@ use crate::data::{Array, Block, Found, View};
 pub(crate) fn read(file: &FileBytes) -> Result<Found, String> {
     let header = ParameterStore::header_of(file.as_slice())?;
     let mut found = Found { metadata: header.1, ..Found::default() };
-    let mut integers = 0;
+    let mut others = 0;
     for entry in header.0 {
         if !entry.dtype.is_float() {
-            integers += 1;
+            others += 1;
             continue;
         }
         let range = entry.range();
@@ -20,8 +20,8 @@ pub(crate) fn read(file: &FileBytes) -> Result<Found, String> {
         found.arrays.push(Array { name: entry.name, block: found.blocks.len(), view });
         found.blocks.push(block);
     }
-    if integers > 0 {
-        found.ignored.push(format!("arrays of integers: {integers}"));
+    if others > 0 {
+        found.ignored.push(format!("arrays of integers or other types that are not read: {others}"));
     }
     Ok(found)
 }

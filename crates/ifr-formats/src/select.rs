@@ -9,8 +9,28 @@ use crate::{Format, FormatError, Imported};
 
 /// Most places in a file at which a network is looked for.
 const MOST_PLACES: usize = 16;
-/// What the names of optimisers' states contain.
-const OPTIMISER: [&str; 7] = ["moment", "exp_avg", "adam", "velocity", "optim", "accum", "grad"];
+/// Words of which the names of optimisers' states are made; a number may follow.
+const OPTIMISER: [&str; 17] = [
+    "accum",
+    "accumulator",
+    "adam",
+    "adamw",
+    "avg",
+    "exp",
+    "grad",
+    "grads",
+    "gradient",
+    "gradients",
+    "moment",
+    "moments",
+    "momentum",
+    "optim",
+    "optimiser",
+    "optimizer",
+    "velocity",
+];
+/// The word for averages over the training.
+const AVERAGE: &str = "ema";
 /// How IFR+'s names begin; some save the network inside.
 const GENERATOR: &str = "generator.";
 
@@ -67,7 +87,11 @@ impl Place<'_> {
     /// Smaller is better: not an optimiser's state, an average over the training rather than its last step.
     fn rank(&self) -> (bool, bool) {
         let prefix = self.prefix.to_lowercase();
-        (OPTIMISER.iter().any(|word| prefix.contains(word)), !prefix.contains("ema"))
+        let words = || {
+            let words = prefix.split(['.', '_']);
+            words.map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()))
+        };
+        (words().any(|word| OPTIMISER.contains(&word)), words().all(|word| word != AVERAGE))
     }
 }
 

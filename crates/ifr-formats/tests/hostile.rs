@@ -457,6 +457,30 @@ fn programs_that_repeat_themselves() {
     refused(&pickled(&entries("_modules", b"]", 1 << 19)), "more than 262144 objects", 96 * MIB);
 }
 
+/// Parameters of parameters of parameters, each looked through again under every name.
+#[test]
+fn chains_end() {
+    let _alone = ALONE.lock();
+    let chained = |names: usize| {
+        let mut program = Program::new();
+        program.global("torch._utils", "_rebuild_parameter");
+        program.0.extend(b"q\0N");
+        for _ in 0..40 {
+            // The class is put below what it is called with.
+            program.0.extend(b"\x85q\x010h\0h\x01R");
+        }
+        program.0.extend(b"q\x020}(");
+        for number in 0..names {
+            program.int(number);
+            program.0.extend(b"h\x02");
+        }
+        program.0.extend(b"u.");
+        pickled(&program.0)
+    };
+    assert_eq!(read_all(&chained(50_000)), Ok(0));
+    refused(&chained(65_000), "more than 2097152 items to look at", 16 * MIB);
+}
+
 #[test]
 fn the_last_of_equal_keys_counts() {
     let _alone = ALONE.lock();
@@ -503,4 +527,92 @@ fn marked_tensors_are_refused() {
     }
     refused(&pickled(&with(b"}X\x03\0\0\0neg\x88s")), "negated, conjugated", 64 * KIB);
     refused(&pickled(&with(b"\x88")), "negated, conjugated", 64 * KIB);
+}
+
+/// The same file with its only member deflated.
+fn packed(name: &str, data: &[u8]) -> Vec<u8> {
+    let mut file = zip(&[(name.to_owned(), deflated(data))]);
+    let end = file.len() - 22;
+    let directory = u32::from_le_bytes(file[end + 16..end + 20].try_into().unwrap()) as usize;
+    let mut crc = flate2::Crc::new();
+    crc.update(data);
+    file[directory + 10] = 8;
+    file[directory + 16..directory + 20].copy_from_slice(&crc.sum().to_le_bytes());
+    file[directory + 24..directory + 28].copy_from_slice(&(data.len() as u32).to_le_bytes());
+    file
+}
+
+/// Files that come as near as they can to all bounds at once take no more than is promised.
+#[test]
+fn the_most_that_any_file_takes() {
+    let _alone = ALONE.lock();
+    // As many dictionaries as objects are accepted, of one value each, in one; then a full stack and the last place for a value
+    // to be kept; the rest of the program is filled.
+    let mut program = Program::new();
+    program.0.extend(b"Nr\xff\xff\x0f\x000}(");
+    for number in 0..(1 << 18) - 16 {
+        program.int(number);
+        program.0.extend(b"}NNs");
+    }
+    program.0.extend(b"u(");
+    program.0.extend(b"N".repeat((1 << 20) - 16));
+    program.0.push(b'1');
+    let mut legacy = support::torch_legacy(&Vec::new());
+    // Its last two programs, of its tensors and its keys: an empty dictionary and an empty list.
+    legacy.truncate(legacy.len() - 2 * 2 - b"}(u.](e.".len());
+    legacy.extend(&program.0);
+    legacy.push(b'.');
+    legacy.extend(&program.0);
+    legacy.push(b'.');
+    let rest = (16 << 20) - program.0.len() - 7;
+    program.0.push(b'B');
+    program.0.extend((rest as u32).to_le_bytes());
+    program.0.extend(vec![0; rest]);
+    program.0.extend(b"0.");
+    assert_eq!(program.0.len(), 16 << 20);
+    let zipped = packed("a/data.pkl", &program.0);
+
+    // As many values as are accepted, as small as they can be.
+    let mut values = Vec::new();
+    for number in 0..1 << 18 {
+        let tag = format!("{number:x}");
+        let tensor = b"\x08\x00\x12\x07Float32\x1a\x04\0\0\0\0";
+        let inner = [&[0x0A, tag.len() as u8], tag.as_bytes(), &[0x12, tensor.len() as u8], tensor].concat();
+        values.extend([0x0A, inner.len() as u8]);
+        values.extend(inner);
+    }
+    // As many tensors as are accepted, with names as long as all may be together.
+    let mut tensors = Program::new();
+    tensors.0.push(b'}');
+    tensors.text("a");
+    tensors.tensor("0", &[16], false);
+    tensors.0.extend(b"q\x01s(");
+    for number in 1..1 << 16 {
+        tensors.text(&format!("{number:0>128}"));
+        tensors.0.extend(b"h\x01");
+    }
+    tensors.0.extend(b"u.");
+    let tensors = pickled(&tensors.0);
+    let directory: Vec<_> = (0..60_000).map(|n| (n.to_string(), Vec::new())).collect();
+    for (name, file) in [
+        ("legacy", legacy),
+        ("zipped", zipped),
+        ("values", values),
+        ("tensors", tensors),
+        ("members", zip(&directory)),
+    ] {
+        let (result, most, all) = taken(|| Imported::from_bytes(name, file.clone()).map(drop));
+        let message = result.unwrap_err().to_string();
+        let words = match name {
+            "legacy" => "its storages are not listed",
+            "zipped" => "more than 65536 items",
+            "members" => "no data.pkl among its 60000 files",
+            _ => "holds none of the known networks",
+        };
+        assert!(message.contains(words), "{name}: {message}");
+        // The copy is this test's.
+        let most = most - file.len();
+        assert!(most < 256 * MIB + 4 * file.len(), "{most} bytes taken for {name} of {}", file.len());
+        assert!(all < 1024 * MIB, "{all} bytes taken in all for {name}");
+    }
 }

@@ -72,6 +72,32 @@ fn safetensors_of_any_prefix() {
     }
 }
 
+/// Types that are not known, or not read, take nothing from the others.
+#[test]
+fn safetensors_with_arrays_of_other_types() {
+    let parameters = by_rule(PUBLISHED[0]);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("plain");
+    let named = arrays(&parameters, "");
+    let tensors = named.iter().map(|(n, s, v)| (n.as_str(), s.as_slice(), v.as_slice()));
+    write_safetensors(&path, Dtype::F32, tensors, &Default::default()).unwrap();
+    let plain = std::fs::read(&path).unwrap();
+    let length = u64::from_le_bytes(plain[..8].try_into().unwrap()) as usize;
+    let (header, data) = plain[8..].split_at(length);
+    for (dtype, bytes) in [("C64", 24), ("F8_E8M0", 3), ("I64", 24), ("F4", 2)] {
+        let end = data.len() + bytes;
+        let extra =
+            format!(r#""extra":{{"dtype":"{dtype}","shape":[3],"data_offsets":[{},{end}]}}}}"#, data.len());
+        let header = std::str::from_utf8(header).unwrap().trim_end().strip_suffix('}').unwrap();
+        let header = format!("{header},{extra}");
+        let length = (header.len() as u64).to_le_bytes();
+        let file = [&length[..], header.as_bytes(), data, &vec![1; bytes]].concat();
+        let imported = Imported::from_bytes("x", file).unwrap();
+        assert_eq!(imported.ignored(), ["arrays of integers or other types that are not read: 1"]);
+        same(&imported, PUBLISHED[0], &parameters);
+    }
+}
+
 #[test]
 fn what_is_beside_the_network_is_left_aside() {
     let network = PUBLISHED[0];
@@ -89,6 +115,20 @@ fn what_is_beside_the_network_is_left_aside() {
     let ignored = imported.ignored().join("; ");
     assert!(ignored.contains("another ifrnet-s under 'params.*' (a second set of weights)"), "{ignored}");
     assert!(ignored.contains("another ifrnet-s under 'exp_avg.*' (an optimiser's state)"), "{ignored}");
+
+    // Whole words decide: a gradnet is no optimiser, a schema no average. Of two alike the first is taken.
+    for (first, second, chosen) in [
+        ("gradnet.", "net.", "gradnet."),
+        ("net.", "schema.", "net."),
+        ("net.", "model_ema1.", "model_ema1."),
+        ("adam_v2.", "net.", "net."),
+        ("exp_avg_sq.", "net.", "net."),
+        ("optimizer.state.", "net.", "net."),
+    ] {
+        let all = [arrays(&parameters, first), arrays(&parameters, second)].concat();
+        let imported = Imported::from_bytes("x", support::torch_zip(&all)).unwrap();
+        assert_eq!(imported.prefix(), chosen, "of {first} and {second}");
+    }
 
     // MindSpore keeps them side by side.
     let ifr_plus = by_rule(PUBLISHED[3]);

@@ -8,6 +8,8 @@ use ifr_net::printable;
 const MOST_LAYERS: usize = 4096;
 /// Most blobs a layer may read or write.
 const MOST_BLOBS: usize = 64;
+/// Most numbered parameters a layer may have.
+const MOST_NUMBERS: usize = 64;
 /// Largest number that a parameter used here may be.
 const LARGEST: usize = 1 << 28;
 
@@ -133,6 +135,9 @@ fn layer(line: &str) -> Result<Layer<'_>, String> {
         // Other keys (of custom layers) are words.
         if let Ok(key) = key.parse() {
             numbers.insert(key, value);
+            if numbers.len() > MOST_NUMBERS {
+                return Err(strange());
+            }
         }
     }
     Ok(Layer { kind, name, inputs, outputs, numbers })

@@ -111,13 +111,15 @@ fn legacy(file: &[u8]) -> Result<Found, String> {
         Value::Int(PROTOCOL) => {}
         other => return Err(format!("of protocol {other:?}; {PROTOCOL} is the only one known")),
     }
-    let system = next()?;
-    let big_endian = match system.heap.object(system.value) {
-        Some(Object::Dict(pairs)) => {
-            let said = pairs.iter().rfind(|(key, _)| *key == Value::Str("little_endian"));
-            said.is_some_and(|(_, little)| *little == Value::Bool(false))
+    let big_endian = {
+        let system = next()?;
+        match system.heap.object(system.value) {
+            Some(Object::Dict(pairs)) => {
+                let said = pairs.iter().rfind(|(key, _)| *key == Value::Str("little_endian"));
+                said.is_some_and(|(_, little)| *little == Value::Bool(false))
+            }
+            _ => return Err("nothing is said of the system that wrote it".to_owned()),
         }
-        _ => return Err("nothing is said of the system that wrote it".to_owned()),
     };
     let described = next()?;
     let keys = next()?;

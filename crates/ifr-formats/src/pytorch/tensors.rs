@@ -16,6 +16,8 @@ const LONGEST_NAME: usize = 512;
 const MOST_NAMES: usize = 128 * MOST_TENSORS;
 /// Longest key of a storage, in bytes: they are numbers.
 const LONGEST_KEY: usize = 256;
+/// Most items and entries looked at: twice what the values that a program may make can ask for.
+const MOST_STEPS: usize = 1 << 21;
 /// How deep dictionaries may lie in each other.
 const DEEPEST: usize = 32;
 
@@ -277,6 +279,9 @@ impl<'a, F: Fn(&str) -> Option<Block>> Walk<'_, 'a, F> {
         while let Some(item) = self.open.pop() {
             let inside = self.open.len();
             self.steps += 1;
+            if self.steps > MOST_STEPS {
+                return Err(format!("more than {MOST_STEPS} items to look at"));
+            }
             self.one(&item)?;
             // The last pushed is popped first: turned round, names come in the order of the file.
             self.open[inside..].reverse();

@@ -38,16 +38,20 @@ pub enum Dtype {
     U8,
     #[serde(rename = "BOOL")]
     Bool,
+    /// Any other, such as `C64`: of unknown size, and never read.
+    #[serde(other)]
+    Other,
 }
 
 impl Dtype {
-    /// Bytes of one value.
+    /// Bytes of one value; 0 for [`Dtype::Other`], which is not known.
     pub fn size(self) -> usize {
         match self {
             Self::F64 | Self::I64 | Self::U64 => 8,
             Self::F32 | Self::I32 | Self::U32 => 4,
             Self::F16 | Self::Bf16 | Self::I16 | Self::U16 => 2,
             Self::F8E4M3 | Self::F8E5M2 | Self::I8 | Self::U8 | Self::Bool => 1,
+            Self::Other => 0,
         }
     }
 
@@ -74,6 +78,7 @@ impl Dtype {
             Self::I8 => "I8",
             Self::U8 => "U8",
             Self::Bool => "BOOL",
+            Self::Other => "another type",
         }
     }
 }
@@ -177,7 +182,8 @@ impl Info {
             .as_ref()
             .and_then(|shape| shape.iter().try_fold(self.dtype.size(), |n, &side| n.checked_mul(side)));
         match (shape, bytes) {
-            (Some(shape), Some(bytes)) if bytes == to - from => {
+            // Where the size of a value is unknown, the header's word is all there is; it lies inside the file.
+            (Some(shape), Some(bytes)) if bytes == to - from || self.dtype == Dtype::Other => {
                 *end = to;
                 Ok(Entry { name, dtype: self.dtype, shape, range: start + from..start + to })
             }
