@@ -121,6 +121,10 @@ class Peer:
         self.process.wait()
         return peak
 
+    def stop(self):
+        """Ends it, if that was not done: an interrupted run leaves no worker behind."""
+        self.process.kill()
+
 
 class Ours:
     """`ifr bench`, a process for each turn."""
@@ -140,6 +144,9 @@ class Ours:
 
     def end(self):
         return self.peak
+
+    def stop(self):
+        pass
 
 
 def floats(path):
@@ -163,11 +170,11 @@ def apart(a, b):
     return worst
 
 
-def engines(tools, case, size_threads, failures):
-    """Those that can run the case: a name and what runs it."""
+def engines(tools, case, size_threads, failures, found):
+    """Puts those that can run the case into `found`, by name."""
     network, size = case.split(":")
     weights, model = exported(tools, network, size)
-    found = {"ifr": Ours(tools, weights, size, size_threads)}
+    found["ifr"] = Ours(tools, weights, size, size_threads)
     for name in PEERS:
         models = {name: model}
         if name == "ncnn":
@@ -184,7 +191,6 @@ def engines(tools, case, size_threads, failures):
             except RuntimeError as e:
                 failures.append({"case": case, "engine": label, "why": str(e)})
                 say(f"  {label}: {e}")
-    return found
 
 
 @contextlib.contextmanager
@@ -201,7 +207,16 @@ def alone(path):
 def measure(tools, case, threads, rounds, runs, failures, lock=None):
     """Times and memory of every engine on one case, in turns."""
     say(f"{case}, {threads} threads")
-    found = engines(tools, case, threads, failures)
+    found = {}
+    try:
+        return in_turns(tools, case, threads, rounds, runs, failures, lock, found)
+    finally:
+        for engine in found.values():
+            engine.stop()
+
+
+def in_turns(tools, case, threads, rounds, runs, failures, lock, found):
+    engines(tools, case, threads, failures, found)
     ours = PLACE / "ifr.raw"
     times, processor, wrong = {n: [] for n in found}, {n: [] for n in found}, {}
     for number in range(rounds):

@@ -50,8 +50,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let Some(level) = Level::available().into_iter().find(|l| l.to_string() == *level) else {
         return Ok(ExitCode::from(77));
     };
-    let pool = Some(Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build()?));
-    let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), EngineOptions { pool, level })?;
+    let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build()?);
+    let mut engine = Engine::new(
+        &graph,
+        &Parameters::by_rule(&graph),
+        EngineOptions { pool: Some(Arc::clone(&pool)), level },
+    )?;
     let inputs: Vec<Vec<f32>> = (1..)
         .zip(graph.inputs().iter().filter(|id| graph.tensor(**id).phase == ifr_net::Phase::Pair))
         .map(|(k, id)| {
@@ -61,9 +65,14 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         .collect();
     let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
     let instant: &[&[f32]] = if graph.inputs().len() > inputs.len() { &[&[0.5]] } else { &[] };
-    for _ in 0..runs.parse::<usize>()? {
-        engine.pair(width, height, &inputs)?;
-        engine.at(instant)?;
-    }
+    let runs: usize = runs.parse()?;
+    // From within the pool: a thread that came from outside would be woken and would look around for work each time, which is
+    // not always the same number of instructions.
+    pool.install(|| {
+        (0..runs).try_for_each(|_| {
+            engine.pair(width, height, &inputs)?;
+            engine.at(instant)
+        })
+    })?;
     Ok(ExitCode::SUCCESS)
 }
