@@ -48,7 +48,7 @@ impl Profile {
     /// A profile that prints itself, if the environment asks for one.
     pub(crate) fn from_environment() -> Option<Self> {
         let asked = std::env::var_os("IFR_PROFILE").filter(|v| v != "0");
-        asked.map(|_| Self { prints: true, ..Self::default() })
+        asked.map(|_| Self { title: String::new(), rows: Vec::new(), row_of: Vec::new(), prints: true })
     }
 
     /// Prints what there is and begins anew for another plan.
