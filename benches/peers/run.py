@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`ifr bench` beside other engines on the same networks, frames and machine, in turns; see README.md.
 
-    benches/peers/run.py                              everything: about half an hour
+    benches/peers/run.py                              everything
     benches/peers/run.py --cases ifrnet-s:448x256     one case
     benches/peers/run.py --json results.json > results.md
 """
@@ -43,7 +43,7 @@ def environment():
     wanted = hashlib.sha256(b"".join(path.read_bytes() for path in lists)).hexdigest()
     mark = folder / "made-from"
     if not mark.exists() or mark.read_text() != wanted:
-        say(f"installing the peers in {folder} (about 150 MB to download)")
+        say(f"installing the peers in {folder}")
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         install = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--only-binary", ":all:"]
         subprocess.run([*install, "-r", str(lists[0])], check=True, stdout=sys.stderr)
