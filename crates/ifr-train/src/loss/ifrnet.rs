@@ -209,6 +209,7 @@ fn weighted(parts: impl Iterator<Item = Result<Tensor, TchError>>, weight: f64) 
     Tensor::f_stack(&parts.collect::<Result<Vec<_>, _>>()?, 0)?.f_sum(None::<Kind>)?.f_mul_scalar(weight)
 }
 
-fn count(expected: usize, found: usize) -> TorchError {
+/// Another number of tensors than a loss takes.
+pub(super) fn count(expected: usize, found: usize) -> TorchError {
     TorchError::Count { graph: "the loss".to_owned(), what: "tensors", expected, found }
 }

@@ -5,6 +5,7 @@ use tch::{Kind, TchError, Tensor};
 use super::charbonnier::charbonnier_map;
 use super::distillation::{robust, trust};
 use super::frequency::frequency;
+use super::ifrnet::count;
 use super::perceptual::Perceptual;
 
 /// The share of an image's pixels that counts as hard. From the reference.
@@ -127,10 +128,7 @@ impl IfrPlusLoss {
         let (expected, found) = (self.wanted.len(), tensors.len());
         let (pred, flows) = match tensors {
             [pred, flows @ ..] if expected == found => (pred, flows),
-            _ => {
-                let graph = "the loss".to_owned();
-                return Err(TorchError::Count { graph, what: "tensors", expected, found });
-            }
+            _ => return Err(count(expected, found)),
         };
         let during = |what: &'static str| {
             let device = target.device();
