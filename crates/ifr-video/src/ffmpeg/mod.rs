@@ -16,6 +16,7 @@ mod encoder;
 mod fault;
 mod pixels;
 mod probe;
+mod reach;
 mod sink;
 mod source;
 mod streams;

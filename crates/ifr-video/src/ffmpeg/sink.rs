@@ -71,10 +71,15 @@ enum How {
 
 /// Which of the source's streams an attempt takes: some muxers find out only when the header is written.
 #[derive(Clone, Copy)]
-struct Attempt {
+struct Attempt<'a> {
     data: bool,
     time_code: bool,
+    /// Indices of the streams taken along; `None`: all that the container holds.
+    only: Option<&'a [usize]>,
 }
+
+/// Streams that are tried one by one where the muxer refuses them together; those behind are left out then.
+const MOST_TRIED: usize = 32;
 
 /// Creates a container for [`crate::create`].
 pub(crate) fn create(
@@ -95,9 +100,9 @@ pub(crate) fn create(
     let none = Streams::default();
     let streams = source.map_or(&none, |s| &s.streams.inner);
     let attempts = [
-        Attempt { data: true, time_code: true },
-        Attempt { data: false, time_code: true },
-        Attempt { data: false, time_code: false },
+        Attempt { data: true, time_code: true, only: None },
+        Attempt { data: false, time_code: true, only: None },
+        Attempt { data: false, time_code: false, only: None },
     ];
     let has_data = streams.others.iter().any(|o| o.params.kind() == Kind::Data && !o.is_chapter_track());
     let has_code = streams.video_metadata.iter().chain(&streams.metadata).any(|(k, _)| k == "timecode");
@@ -112,6 +117,34 @@ pub(crate) fn create(
             Err(Failure::Header(e)) => failure = failure.or(Some(e)),
             Err(Failure::Other(e)) => return Err(e),
         }
+    }
+    // It may be one stream with a damaged header, or one too many of its kind; muxers do not say which.
+    let mut chosen = Vec::new();
+    let attempt = |chosen: &[usize]| {
+        let attempt = Attempt { data: true, time_code: false, only: Some(chosen) };
+        FileSink::create(options, source, streams, muxer, sound.clone(), attempt)
+    };
+    let alone = match attempt(&chosen) {
+        Err(Failure::Other(e)) => return Err(e),
+        Err(Failure::Header(_)) => false,
+        // Each attempt begins the file anew: this one must be gone before the next.
+        Ok(sink) => {
+            drop(sink);
+            true
+        }
+    };
+    if alone && !streams.others.is_empty() {
+        for other in streams.others.iter().take(MOST_TRIED) {
+            chosen.push(other.index);
+            match attempt(&chosen) {
+                Ok(sink) => drop(sink),
+                Err(Failure::Header(_)) => drop(chosen.pop()),
+                Err(Failure::Other(e)) => return Err(e),
+            }
+        }
+        return attempt(&chosen).map_err(|failure| match failure {
+            Failure::Header(e) | Failure::Other(e) => e,
+        });
     }
     Err(failure.unwrap_or_else(|| VideoError::Option("nothing to write".to_owned())))
 }
@@ -152,7 +185,7 @@ impl FileSink {
         streams: &Streams,
         muxer: Muxer,
         sound: Option<PcmTrack>,
-        attempt: Attempt,
+        attempt: Attempt<'_>,
     ) -> Result<Self, Failure> {
         let path = &options.path;
         let fault = |e: AvError| Failure::Other(writing(path, e));
@@ -193,6 +226,11 @@ impl FileSink {
                 Kind::Data => extras && attempt.data,
                 _ => extras,
             };
+            if wanted && attempt.only.is_some_and(|only| !only.contains(&other.index)) {
+                let (name, index, what) = (muxer.name(), other.index, other.describe());
+                notices.push(format!("{name} refuses stream {index} ({what}): it is left out"));
+                continue;
+            }
             if !wanted {
                 if extras && other.params.kind() == Kind::Data && !other.is_chapter_track() {
                     notices.push(format!(
@@ -434,7 +472,7 @@ fn attached_as(picture: &OtherStream) -> Vec<(String, String)> {
 }
 
 /// Metadata without what would be wrong of the new file.
-fn fresh(metadata: &[(String, String)], attempt: Attempt) -> Vec<(String, String)> {
+fn fresh(metadata: &[(String, String)], attempt: Attempt<'_>) -> Vec<(String, String)> {
     let keeps = |key: &str| {
         let lower = key.to_ascii_lowercase();
         let statistics = lower.starts_with("_statistics")
