@@ -191,6 +191,12 @@ fn target(request: &Request, source: &SourceInfo) -> Result<(Target, Vec<String>
             "the input is standard input: say where to write with -o FILE, or -o - for y4m on standard output".into(),
         ));
     }
+    if folder.is_none() && input.to_string_lossy().contains("://") && !input.exists() {
+        return Err(JobError::Request(format!(
+            "{} is an address: say where to write with -o",
+            input.display()
+        )));
+    }
     if from_images {
         let folder = if input.is_dir() { input.clone() } else { folder_of(input) };
         let folder = folder.canonicalize().map_err(|e| {

@@ -23,6 +23,7 @@ pub fn open(request: &Request) -> Result<Box<dyn Source>, JobError> {
         threads: request.threads,
         audio: request.audio,
         rate: Some(request.sequence_rate),
+        protocols: request.protocols.clone(),
         ..OpenOptions::default()
     };
     ifr_video::open(&request.input, &options).map_err(JobError::Input)
