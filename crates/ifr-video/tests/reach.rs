@@ -8,8 +8,6 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use ifr_video::{Item, OpenOptions, VideoError};
@@ -26,44 +24,49 @@ fn frames(path: &Path, protocols: &[&str]) -> Result<usize, VideoError> {
     Ok(count)
 }
 
-/// A server of one file, whatever is asked for. It counts its callers.
+/// A server of one file, whatever is asked for, one caller after the other. It counts them.
 struct Server {
     address: SocketAddr,
-    callers: Arc<AtomicUsize>,
 }
 
 impl Server {
     fn new(file: Vec<u8>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let callers = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&callers);
         // It ends with the process.
         thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                counter.fetch_add(1, Ordering::SeqCst);
-                serve(stream, &file);
+            let mut callers = 0_usize;
+            for mut stream in listener.incoming().flatten() {
+                callers += 1;
+                let mut request = [0; 4096];
+                let answer = match stream.read(&mut request) {
+                    Ok(5) if request.starts_with(b"COUNT") => {
+                        let others = std::mem::take(&mut callers) - 1;
+                        others.to_string().into_bytes()
+                    }
+                    Ok(1..) => {
+                        let length = file.len();
+                        let head = format!(
+                            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+                        );
+                        [head.as_bytes(), &file].concat()
+                    }
+                    // Whoever says nothing, or hangs up, gets nothing.
+                    _ => continue,
+                };
+                let _ = stream.write_all(&answer);
             }
         });
-        Self { address, callers }
+        Self { address }
     }
 
+    /// How many called since this was last asked.
     fn callers(&self) -> usize {
-        // Connections that were made before this one are counted before it is.
-        drop(TcpStream::connect(self.address).unwrap());
-        while self.callers.load(Ordering::SeqCst) == 0 {
-            thread::yield_now();
-        }
-        self.callers.swap(0, Ordering::SeqCst) - 1
-    }
-}
-
-fn serve(mut stream: TcpStream, file: &[u8]) {
-    let mut request = [0; 4096];
-    // Whoever says nothing, or hangs up, gets nothing.
-    if stream.read(&mut request).is_ok_and(|n| n > 0) {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", file.len());
-        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(file));
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(b"COUNT").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.parse().unwrap()
     }
 }
 
@@ -173,6 +176,47 @@ fn text_beside_the_picture_is_not_followed() {
     );
     assert_eq!(frames(&both, &[]).unwrap(), 10);
     assert_eq!(server.callers(), 0);
+}
+
+/// A QuickTime file whose samples lie in another file by its own word: its data reference becomes a Macintosh alias record.
+fn referring(whole: &[u8], to: &Path) -> Vec<u8> {
+    let path = to.to_str().unwrap();
+    let mut alias = b"alis\0\0\0\0".to_vec();
+    // Volume and file name, which only matter for relative paths, and what stands between.
+    alias.extend([0; 10 + 1 + 27 + 12 + 1 + 63 + 16 + 4 + 16]);
+    alias.extend([0, 2]);
+    alias.extend(u16::try_from(path.len()).unwrap().to_be_bytes());
+    alias.extend(path.as_bytes());
+    alias.resize(alias.len() + path.len() % 2, 0);
+    alias.extend([0xFF, 0xFF, 0, 0]);
+    let entry = [&u32::try_from(alias.len() + 4).unwrap().to_be_bytes(), alias.as_slice()].concat();
+    let last = |name: &[u8], end: usize| whole[..end].windows(4).rposition(|w| w == name).unwrap();
+    let dref = last(b"dref", whole.len());
+    // Header, version and number of entries stay; the one entry, of twelve bytes, goes.
+    let (start, end) = (dref + 12, dref + 24);
+    let mut bytes = [&whole[..start], &entry, &whole[end..]].concat();
+    for name in [b"dref", b"dinf", b"minf", b"mdia", b"trak", b"moov"] {
+        let at = last(name, dref + 4) - 4;
+        let size = u32::from_be_bytes(whole[at..at + 4].try_into().unwrap());
+        let grown = size + u32::try_from(entry.len()).unwrap() - 12;
+        bytes[at..at + 4].copy_from_slice(&grown.to_be_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn references_to_other_files_are_not_followed() {
+    let (folder, _) = scene();
+    let source = "-f lavfi -i testsrc2=size=64x48:rate=10:duration=1 -c:v mjpeg";
+    let whole = clip(folder.path(), "whole.mov", source);
+    let path = folder.path().join("referring.mov");
+    fs::write(&path, referring(&fs::read(&whole).unwrap(), &whole)).unwrap();
+    // Who follows such references finds them.
+    let asked =
+        "-enable_drefs 1 -use_absolute_path 1 -count_frames -show_entries stream=nb_read_frames -of csv=p=0";
+    assert_eq!(support::ffprobe(asked, &path).trim(), "10");
+    let error = frames(&path, &[]).unwrap_err().to_string();
+    assert!(error.contains("without a picture that can be decoded"), "{error}");
 }
 
 #[test]

@@ -228,3 +228,30 @@ fn undamaged_files_of_all_kinds_are_interpolated() {
         assert_eq!(end.code, Some(0), "{}: {}", path.display(), end.said);
     }
 }
+
+/// A timestamp that jumps by minutes must not cost thousands of new frames.
+#[test]
+fn long_gaps_are_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, out) = (dir.path().join("gap.mkv"), dir.path().join("out.mkv"));
+    let source = "testsrc2=size=64x48:rate=10,setpts='PTS+if(gte(N,3),90/TB,0)'";
+    ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        source,
+        "-frames:v",
+        "6",
+        "-fps_mode",
+        "passthrough",
+        "-c:v",
+        "ffv1",
+        text(&input),
+    ]);
+    let args = ["interpolate", text(&input), "-o", text(&out), "--fps", "20", "--encoder", "ffv1", "--json"];
+    let run = common::ifr(&args);
+    let said = String::from_utf8(run.stdout).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((&summary["read"], &summary["made"]), (&6.into(), &4.into()), "{summary}");
+    assert!(summary["repeated"].as_u64().unwrap() > 1700, "{summary}");
+}

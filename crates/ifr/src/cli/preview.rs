@@ -75,12 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     for place in places {
         let Some(pair) = walk.moving_pair(source.as_mut(), place)? else { break };
         let row = Row::new(&mut engine, &pair, args.width.into())?;
-        say!(
-            "row {}: {:.3} s, motion of up to {:.1} px",
-            rows.len() + 1,
-            pair[0].pts.as_secs_f64(),
-            row.longest
-        );
+        say!("row {}: {:.3} s, motion of {:.1} px", rows.len() + 1, pair[0].pts.as_secs_f64(), row.longest);
         rows.push(row.panels);
     }
     if rows.is_empty() {
@@ -162,7 +157,7 @@ impl Walk {
 /// What one place shows.
 struct Row {
     panels: Vec<RgbImage>,
-    /// The longest motion, in pixels of the video.
+    /// The length, in pixels of the video, that all but a hundredth of the motion stays below.
     longest: f32,
 }
 
@@ -174,22 +169,30 @@ impl Row {
     ) -> Result<Self, Failure> {
         let made = engine.pair(&first.frame, &second.frame).and_then(|mut pair| pair.at(0.5));
         let made = made.map_err(job::JobError::Interpolate)?;
-        let mut panels = Vec::new();
-        let mut halvings = 0;
-        for frame in [&first.frame, &made, &second.frame] {
-            let mut image = frame.to_rgb();
-            halvings = 0;
-            while image.width() > width && image.height() > 1 {
-                image = half(&image).map_err(Failure::internal)?;
-                halvings += 1;
-            }
-            panels.push(image);
-        }
-        // Of the pictures as they are shown, which is exact enough to look at.
-        let field =
-            flow(&luma(&panels[0]), &luma(&panels[2]), Quality::Standard).map_err(Failure::internal)?;
-        let longest = field.u().iter().zip(field.v()).map(|(u, v)| u.hypot(*v)).fold(0.0, f32::max);
-        panels.push(rgb_image(field.width(), field.height(), &colour_flow(&field, None))?);
-        Ok(Self { panels, longest: longest * (1_u32 << halvings) as f32 })
+        let [before, after] = [&first.frame, &second.frame].map(|frame| frame.to_rgb());
+        // At twice the size that is shown, where there is as much: fine motion comes out, and large pictures take no longer.
+        let (a, b) = (fit(before.clone(), 2 * width)?, fit(after.clone(), 2 * width)?);
+        let field = flow(&luma(&a), &luma(&b), Quality::Standard).map_err(Failure::internal)?;
+        let longest = most(field.u().iter().zip(field.v()).map(|(u, v)| u.hypot(*v)).collect());
+        // Still pictures are white, not noise.
+        let colours = colour_flow(&field, Some(longest.max(0.5)));
+        let motion = rgb_image(field.width(), field.height(), &colours)?;
+        let scale = before.width() as f32 / a.width() as f32;
+        let panels = [before, made.to_rgb(), after, motion].map(|image| fit(image, width));
+        Ok(Self { panels: panels.into_iter().collect::<Result<_, _>>()?, longest: longest * scale })
     }
+}
+
+/// The image, halved until it is no wider than `width`.
+fn fit(mut image: RgbImage, width: usize) -> Result<RgbImage, Failure> {
+    while image.width() > width && image.height() > 1 {
+        image = half(&image).map_err(Failure::internal)?;
+    }
+    Ok(image)
+}
+
+/// What all but a hundredth of the lengths stay below: a few that are wrong would make the others pale.
+fn most(mut lengths: Vec<f32>) -> f32 {
+    let index = lengths.len() * 99 / 100;
+    if lengths.is_empty() { 0.0 } else { *lengths.select_nth_unstable_by(index, f32::total_cmp).1 }
 }
