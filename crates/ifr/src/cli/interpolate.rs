@@ -233,7 +233,7 @@ fn one(
     let plan = plan.with_method(method);
     if !outputs.insert(plan.target.path().to_owned()) {
         return Err(Failure::usage(format!(
-            "{}: its output {} is that of another input, too; interpolate it by itself, with -o",
+            "{}: its output {} would be that of two inputs; interpolate it by itself, with -o",
             request.input.display(),
             plan.target.path().display()
         )));
