@@ -463,10 +463,12 @@ impl<'a> Lowering<'a> {
         let act = self.last_act();
         if self.winograd && act == Act::None && winograd::suits(&kernel, tiles) {
             let units = winograd::units(&kernel, tiles);
-            for part in &kernel.parts {
-                part.winograd();
-            }
-            self.push(Work::Winograd { kernel, parts, tiles, units }, Vec::new(), layout);
+            // Weights are put before it once bands are made.
+            self.push(
+                Work::Winograd { kernel, parts, tiles, units, weights: Vec::new() },
+                Vec::new(),
+                layout,
+            );
             return;
         }
         let masks = self.masks(layout);

@@ -8,6 +8,7 @@ mod lower;
 mod place;
 pub(crate) mod run;
 pub(crate) mod step;
+mod weights;
 mod winograd;
 
 use std::sync::Arc;
@@ -104,7 +105,8 @@ impl Plan {
         let inputs: Vec<usize> = graph.inputs().iter().map(slot_of).collect();
         let pinned = graph.outputs().iter().chain(keep.unwrap_or_default().iter().flatten()).map(slot_of);
         let pinned: Vec<usize> = pinned.chain(inputs.iter().copied()).collect();
-        let (mut steps, pair_steps) = bands::divide(steps, pair_steps, &mut slots, &pinned, choices.bands);
+        let (steps, pair_steps) = bands::divide(steps, pair_steps, &mut slots, &pinned, choices.bands);
+        let (mut steps, pair_steps) = weights::before_use(steps, pair_steps, &mut slots);
         let mut lives = lives(graph, &mut steps, &slots, pair_steps, &slot_of);
         for id in keep.unwrap_or_default().iter().flatten() {
             lives[slot_of(id)].steps = Some(0..=steps.len());

@@ -111,6 +111,7 @@ pub(super) fn reads(step: &Step) -> Option<Vec<(usize, Need)>> {
         | Work::Sum { .. }
         | Work::Mean { .. }
         | Work::Response { .. }
+        | Work::Weights { .. }
         | Work::Roll { .. } => return None,
     }
     Some(all)
