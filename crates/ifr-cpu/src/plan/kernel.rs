@@ -44,6 +44,13 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
+    /// Bytes of its weights, those of its joint form included.
+    pub(crate) fn bytes(&self) -> usize {
+        let own = |part: &Part| size_of_val(part.packed.weights.as_slice());
+        let joint = self.joint.get().and_then(Option::as_deref).map_or(0, Self::bytes);
+        self.parts.iter().map(own).sum::<usize>() + joint
+    }
+
     /// How far taps reach, in rows or columns of the map (or phase) they are applied to.
     pub(crate) fn reach(&self) -> usize {
         let taps = self.parts.iter().flat_map(|p| &p.taps);

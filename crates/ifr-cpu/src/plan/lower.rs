@@ -221,6 +221,14 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// Adds the step that hands on an output.
+    pub(super) fn deliver(&mut self, id: TensorId, index: usize) {
+        let Some(node) = self.graph.nodes().iter().position(|node| node.output == id) else { return };
+        self.node = node;
+        let (inputs, layout) = (self.view(self.graph.view(id)), self.layout_of(id));
+        self.push(Work::Deliver { inputs, index, row: 0 }, Vec::new(), layout);
+    }
+
     fn layout(&self, extent: Extent) -> Layout {
         let (width, height) = extent.size(self.size.0, self.size.1);
         Layout::new(width, height, self.pads.get(&extent).copied().unwrap_or(1))

@@ -416,6 +416,7 @@ unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level,
         | Work::Deform(_)
         | Work::Interleave { .. }
         | Work::Roll { .. }
+        | Work::Deliver { .. }
         | Work::Weights { .. }
         | Work::Sum { .. }
         | Work::Mean { .. }
@@ -425,17 +426,23 @@ unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level,
 
 /// Writes a whole map from contiguous values, zeroing its borders.
 pub(crate) fn upload(map: &super::Map, values: &[f32], memory: Memory) {
+    let Layout { width, height, .. } = map.layout;
+    fill_map(map, memory, |channel, y, row| {
+        let at = (channel * height + y) * width;
+        row.copy_from_slice(&values[at..at + width]);
+    });
+}
+
+/// Has a whole map written, channel by channel and row by row, zeroing its borders.
+pub(crate) fn fill_map(map: &super::Map, memory: Memory, mut fill: impl FnMut(usize, usize, &mut [f32])) {
     let layout = map.layout;
-    let n = layout.width * layout.height;
-    for (plane, values) in map.planes.iter().zip(values.chunks_exact(n)) {
+    for (channel, plane) in map.planes.iter().enumerate() {
         // SAFETY: the caller holds the buffer exclusively, and no step runs.
-        unsafe {
-            let whole = memory.write(plane - layout.front(), layout.plane());
-            whole.fill(0.0);
-            for (y, row) in values.chunks_exact(layout.width).enumerate() {
-                let at = layout.front() + y * layout.stride();
-                whole[at..at + layout.width].copy_from_slice(row);
-            }
+        let whole = unsafe { memory.write(plane - layout.front(), layout.plane()) };
+        whole.fill(0.0);
+        for y in 0..layout.height {
+            let at = layout.front() + y * layout.stride();
+            fill(channel, y, &mut whole[at..at + layout.width]);
         }
     }
 }

@@ -101,6 +101,8 @@ pub(crate) enum Work {
     Sum { inputs: Vec<Address>, from: Layout, blocks: usize, squares: bool },
     /// The sum of `count` such sums for each output, divided.
     Mean { sums: Address, count: usize, divisor: f64 },
+    /// Rows of output `index` of the graph from `row` on, handed to the caller: see [`Engine::at_rows`](crate::Engine::at_rows).
+    Deliver { inputs: Vec<Address>, index: usize, row: usize },
     /// The last rows of what outputs hold, `len` floats from `at` on, to the front of each plane.
     Roll { at: usize, len: usize },
     /// The gain that response normalisation has for each channel, from `count` such sums of squares for each.
@@ -171,6 +173,8 @@ impl Step {
             Work::Conv { units, .. } | Work::Winograd { units, .. } => units.len(),
             Work::Sum { inputs, blocks, .. } => inputs.len() * blocks,
             Work::Mean { .. } | Work::Response { .. } => 1,
+            // The engine does it by itself.
+            Work::Deliver { .. } => 0,
             Work::Interleave { .. } => self.layout.plane().div_ceil(INTERLEAVE_VALUES),
             Work::Deform(deform) => deform.units(),
             Work::Roll { .. } => self.outputs.len().div_ceil(self.rolled()),
@@ -185,7 +189,10 @@ impl Step {
         match &mut self.work {
             Work::Fill { value } => f(false, value),
             Work::Roll { .. } | Work::Weights { .. } => {}
-            Work::Split { inputs, .. } | Work::Join { inputs, .. } | Work::Sum { inputs, .. } => read(inputs),
+            Work::Split { inputs, .. }
+            | Work::Join { inputs, .. }
+            | Work::Sum { inputs, .. }
+            | Work::Deliver { inputs, .. } => read(inputs),
             Work::Conv { parts, .. } | Work::Winograd { parts, .. } => {
                 for part in parts.iter_mut() {
                     part.inputs.iter_mut().chain(&mut part.residual).for_each(|a| f(false, a));
@@ -235,6 +242,7 @@ impl Step {
             Work::Conv { .. } => "conv",
             Work::Winograd { .. } => "winograd",
             Work::Weights { .. } => "weights",
+            Work::Deliver { .. } => "deliver",
             Work::Warp { .. } => "warp",
             Work::Interleave { .. } => "interleave",
             Work::Deform(_) => "deform",

@@ -75,6 +75,9 @@ impl Cutter<'_> {
                 let units = winograd_units(kernel, tiles);
                 Work::Winograd { kernel: kernel.clone(), parts, tiles, units, weights: weights.clone() }
             }
+            Work::Deliver { inputs, index, row } => {
+                Work::Deliver { inputs: self.at(inputs, y), index: *index, row: row + y }
+            }
             Work::Warp { images, flow, from, row } => {
                 let flow = self.at(flow, y);
                 Work::Warp { images: images.clone(), flow: [flow[0], flow[1]], from: *from, row: row + y }
