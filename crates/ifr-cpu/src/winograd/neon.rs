@@ -9,6 +9,7 @@ use std::arch::aarch64::{
 use std::arch::asm;
 
 use super::gemm::{Product, strip};
+use super::pack::{self, WeightsCall};
 use super::transform::{self, InputCall, OutputCall};
 use super::vector::Vector;
 
@@ -30,6 +31,16 @@ pub(super) unsafe fn input(call: &InputCall) {
 pub(super) unsafe fn output(call: &OutputCall) {
     // SAFETY: the caller's promise, passed on.
     unsafe { transform::output::<float32x4_t>(call) }
+}
+
+/// See [`super::Functions::weights`].
+///
+/// # Safety
+/// As [`pack::weights`]; the machine has NEON.
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn weights(call: &WeightsCall) {
+    // SAFETY: the caller's promise, passed on.
+    unsafe { pack::weights::<float32x4_t>(call) }
 }
 
 /// See [`super::Functions::product`].
