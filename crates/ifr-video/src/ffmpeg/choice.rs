@@ -58,6 +58,13 @@ pub(super) fn holds(muxer: Muxer, codec: Codec) -> bool {
     }
 }
 
+/// The four letters under which a container should hold what an encoder writes, where they are not libavformat's first
+/// choice: Apple's players take HEVC in MP4 and MOV only as `hvc1`.
+pub(super) fn tag(codec: Codec, muxer: Muxer) -> Option<[u8; 4]> {
+    let quicktime = matches!(muxer.name().as_str(), "mov" | "mp4" | "ipod");
+    (quicktime && codec.codec_name() == "hevc").then_some(*b"hvc1")
+}
+
 /// The encoder that is asked for by name.
 pub(super) fn named_encoder(name: &str) -> Result<Codec, VideoError> {
     if let Some(codec) = Codec::encoder(name) {

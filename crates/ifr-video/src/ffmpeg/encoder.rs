@@ -8,6 +8,7 @@ use super::av::{
     AvError, AvFrame, Codec, CodecContext, Dict, EncoderSetup, Graph, Muxer, Packet, PixFmt, Rational, Step,
 };
 use super::choice::{self, FormatChoice};
+use super::hdr::{Hdr, append};
 use super::pixels;
 use crate::{OutputOptions, SourceInfo, VideoError};
 
@@ -89,8 +90,10 @@ impl Encoder {
         }
         if name == "libx265" {
             // It would write to standard error past FFmpeg's log.
-            let given = dict.get("x265-params").map_or_else(String::new, |p| p + ":");
-            dict.set("x265-params", &format!("{given}log-level=none"));
+            append(&mut dict, "x265-params", "log-level", "none");
+        }
+        if let Some(source) = source {
+            Hdr::of(&source.streams.inner.video_side_data).tell(codec, &mut dict);
         }
         let side = |v: usize| {
             i32::try_from(v)
@@ -109,6 +112,7 @@ impl Encoder {
             global_header: muxer.wants_global_header(),
             quality: quality.general,
             no_bit_rate: quality.no_bit_rate,
+            tag: choice::tag(codec, muxer),
         };
         let open = |dict: &mut Dict| CodecContext::video_encoder(codec, &setup, dict);
         let context = open(&mut dict).map_err(|e| refused(&name, options, format, e))?;
