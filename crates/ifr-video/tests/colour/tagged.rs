@@ -9,12 +9,13 @@ use crate::support::ffprobe;
 const FIELDS: &str = "pix_fmt,color_range,color_space,color_transfer,color_primaries,chroma_location";
 
 /// Colour tags of the video stream by ffprobe's names, under their plain formats: `yuvj420p` is `yuv420p` in full range,
-/// and what is `unspecified` or `unknown` is left out.
+/// and what is `unspecified` or `unknown` is left out. So is limited range, which H.264 has no other way to state than to
+/// say nothing.
 pub(crate) fn tags(path: &Path) -> BTreeMap<String, String> {
     let text = ffprobe(&format!("-select_streams v:0 -show_entries stream={FIELDS} -of default=nw=1"), path);
     let pairs = text.lines().filter_map(|l| l.trim().split_once('='));
     pairs
-        .filter(|(k, v)| FIELDS.contains(k) && !matches!(*v, "unknown" | "unspecified" | "N/A"))
+        .filter(|(k, v)| FIELDS.contains(k) && !matches!(*v, "unknown" | "unspecified" | "N/A" | "tv"))
         .map(|(k, v)| (k.to_owned(), v.replacen("yuvj", "yuv", 1)))
         .collect()
 }
