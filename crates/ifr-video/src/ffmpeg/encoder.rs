@@ -99,6 +99,9 @@ impl Encoder {
         for (key, value) in &options.encoder_options {
             dict.set(key, value);
         }
+        if name == "libx264" {
+            keep_x264_deterministic(&mut dict);
+        }
         if name == "libx265" {
             // It would write to standard error past FFmpeg's log.
             let given = dict.get("x265-params").map_or_else(String::new, |p| p + ":");
@@ -257,6 +260,21 @@ impl Encoder {
     fn fault(&self, error: AvError) -> VideoError {
         VideoError::Ffmpeg { action: format!("encode with {}", self.name), message: error.to_string() }
     }
+}
+
+/// Keeps x264 from its AVX-512 code: with macroblock trees and B-frames that reads memory which nobody wrote (seen with
+/// build 164), so that the same frames come out a little different each time; segments made again must be equal. What
+/// it has for AVX2 writes what plain C does.
+fn keep_x264_deterministic(dict: &mut Dict) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx2") {
+        let given = dict.get("x264-params").map_or_else(String::new, |p| p + ":");
+        if !given.contains("asm") {
+            dict.set("x264-params", &format!("{given}asm=AVX2"));
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = dict;
 }
 
 pub(super) fn rational((num, den): (u32, u32)) -> Rational {
