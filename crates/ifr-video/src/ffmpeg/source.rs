@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use ifr_frame::{ColorDescription, PixelFormat, Rate, Time};
 
-use super::av::{
-    self, AvError, AvFrame, CodecContext, Dict, Graph, Input, Kind, Packet, PixFmt, Step,
-};
+use super::av::{self, AvError, AvFrame, CodecContext, Dict, Graph, Input, Kind, Packet, PixFmt, Step};
 use super::av::{Rational, SideData};
 use super::fault::{malformed, reading};
 use super::hdr::Dropped;
@@ -32,6 +30,8 @@ pub(crate) struct FileSource {
     pictures: Pictures,
     /// Index of the video stream.
     video: usize,
+    /// Whether the video is decoded: else only the other streams' packets are yielded.
+    decodes: bool,
     /// For each stream, whether its packets are yielded.
     wanted: Vec<bool>,
     queue: VecDeque<Item>,
@@ -164,6 +164,7 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
         picture: AvFrame::new().map_err(|e| reading(path, e))?,
         pictures: placeholder,
         video,
+        decodes: true,
         wanted,
         queue: VecDeque::new(),
         last: None,
@@ -180,6 +181,11 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
     };
     source.first_frame()?;
     source.finish_info(streams, others);
+    if !options.frames {
+        source.decodes = false;
+        source.input.discard(video);
+        source.queue.retain(|item| matches!(item, Item::Packet(_)));
+    }
     Ok(source)
 }
 
@@ -258,14 +264,16 @@ impl FileSource {
             if let Some(e) = self.input.read_error() {
                 self.notice(format!("the file cannot be read further ({e}): it ends early"));
             }
-            self.decode(None)?;
             self.ended = true;
-            self.check_end();
+            if self.decodes {
+                self.decode(None)?;
+                self.check_end();
+            }
             return Ok(());
         };
         let stream = packet.stream();
         if stream == self.video {
-            return self.decode(Some(&packet));
+            return if self.decodes { self.decode(Some(&packet)) } else { Ok(()) };
         }
         if self.wanted.get(stream) == Some(&true) {
             self.queue.push_back(Item::Packet(StreamPacket { stream, packet }));

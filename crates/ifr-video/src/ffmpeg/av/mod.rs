@@ -26,7 +26,7 @@ pub use input::{Chapter, Input, StreamView};
 pub use log::route_log;
 pub use output::{Muxer, Output};
 pub use packet::Packet;
-pub use params::{Kind, Params, SideData};
+pub use params::{Kind, Params, SideData, VideoParts};
 pub use pixel::{Component, PixFmt};
 pub use write::{Writer, Written};
 
