@@ -19,6 +19,7 @@ mod hdr;
 mod mux;
 mod pixels;
 mod probe;
+mod reach;
 mod route;
 mod segment;
 mod sink;
