@@ -74,6 +74,8 @@ pub struct OpenOptions {
     pub threads: usize,
     /// The largest picture taken, in pixels; a larger one is an error before it is decoded.
     pub max_pixels: usize,
+    /// Whether frames are yielded; without them a container is not decoded beyond its first frame.
+    pub frames: bool,
     /// Whether packets of audio streams are yielded.
     pub audio: bool,
     /// Whether packets of subtitle, attachment and data streams are yielded.
@@ -103,6 +105,7 @@ impl Default for OpenOptions {
         Self {
             threads: 0,
             max_pixels: MAX_PIXELS,
+            frames: true,
             audio: true,
             extras: true,
             rate: None,

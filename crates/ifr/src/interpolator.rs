@@ -17,6 +17,7 @@ pub struct Interpolator {
     engine: Engine,
     /// What the model is called, with its file.
     model: String,
+    weights: Option<u32>,
     averaged: bool,
 }
 
@@ -91,7 +92,7 @@ impl Interpolator {
                 Engine::Net(Box::new(ScaledNet::new(net, options, engine)?))
             }
         };
-        Ok(Self { engine, model: model.to_string(), averaged: options.averaged })
+        Ok(Self { engine, model: model.to_string(), weights: model.checksum(), averaged: options.averaged })
     }
 
     /// Which instants it makes.
@@ -109,6 +110,7 @@ impl Interpolator {
     pub fn method(&self, width: usize, height: usize) -> Result<Method, InterpolatorError> {
         let mut method = Method {
             model: self.model.clone(),
+            weights: self.weights,
             flow_scale: None,
             refine_scale: None,
             times: self.times(),
