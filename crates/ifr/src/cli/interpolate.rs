@@ -246,6 +246,35 @@ fn print(plan: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{plan}");
 }
 
+impl Args {
+    /// The one input of a job that shards share.
+    pub(super) fn only_input(&self) -> Result<&Path, Failure> {
+        match self.inputs.as_slice() {
+            [input] => Ok(input),
+            inputs => Err(Failure::usage(format!(
+                "found {} inputs, expected one: plan them one by one",
+                inputs.len()
+            ))),
+        }
+    }
+
+    /// What `-o` names.
+    pub(super) fn output(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+
+    /// The request for `input`, to `output`.
+    pub(super) fn request_for(&self, input: &Path, output: Option<PathBuf>) -> Result<Request, Failure> {
+        let only = requests(self)?.pop().ok_or_else(|| Failure::usage("no input was given"))?;
+        Ok(Request { input: input.to_owned(), output, ..only })
+    }
+
+    /// The interpolator.
+    pub(super) fn interpolator(&self) -> Result<Interpolator, Failure> {
+        self.model.interpolator()
+    }
+}
+
 fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
     let speed = match (args.factor, args.fps, args.slow) {
         (Some(n), ..) => Speed::Factor(n),
@@ -262,15 +291,20 @@ fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
             args.inputs.len()
         )));
     }
+    args.inputs.iter().map(|input| request(args, input, speed)).collect()
+}
+
+/// The request for one of the inputs.
+fn request(args: &Args, input: &Path, speed: Speed) -> Result<Request, Failure> {
     let cuts = match (&args.cut_list, args.cuts) {
         (Some(file), _) => CutSource::List(read_cut_list(file)?),
         (None, Cuts::Detect) => CutSource::Detect,
         (None, Cuts::Off) => CutSource::Off,
     };
-    let request = |input: &PathBuf| Request {
+    Ok(Request {
         output: args.output.clone(),
         sequence_rate: args.input_fps,
-        cuts: cuts.clone(),
+        cuts,
         at_cut: match args.at_cut {
             CutFill::Hold => AtCut::Hold,
             CutFill::Nearest => AtCut::Nearest,
@@ -290,8 +324,7 @@ fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
         check_space: !args.no_space_check,
         threads: args.model.threads.map_or(0, std::num::NonZeroUsize::get),
         ..Request::new(input, speed)
-    };
-    Ok(args.inputs.iter().map(request).collect())
+    })
 }
 
 /// The longest cut list read, in bytes.

@@ -12,8 +12,14 @@ mod flow;
 mod info;
 mod interpolate;
 mod interrupt;
+#[cfg(feature = "video")]
+mod join;
 mod model;
+#[cfg(feature = "video")]
+mod plan;
 mod progress;
+#[cfg(feature = "video")]
+mod run;
 mod say;
 #[cfg(feature = "video")]
 mod sheet;
@@ -50,6 +56,12 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Interpolate(Box<interpolate::Args>),
+    #[cfg(feature = "video")]
+    Plan(Box<plan::Args>),
+    #[cfg(feature = "video")]
+    Run(run::Args),
+    #[cfg(feature = "video")]
+    Join(join::Args),
     Flow(flow::Args),
     Info(info::Args),
     Convert(convert::Args),
@@ -62,12 +74,28 @@ enum Command {
     Doctor(doctor::Args),
 }
 
+/// The arguments of `ifr plan` in a whole command line.
+#[cfg(feature = "video")]
+fn plan_arguments(line: &[String]) -> Result<plan::Args, String> {
+    let cli = Cli::try_parse_from(line).map_err(|e| e.to_string())?;
+    match cli.command {
+        Command::Plan(args) => Ok(*args),
+        _ => Err("another command".to_owned()),
+    }
+}
+
 /// Runs the command line.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
     let done = match cli.command {
         Command::Interpolate(args) => interpolate::run(&args),
+        #[cfg(feature = "video")]
+        Command::Plan(args) => plan::run(&args),
+        #[cfg(feature = "video")]
+        Command::Run(args) => run::run(&args),
+        #[cfg(feature = "video")]
+        Command::Join(args) => join::run(&args),
         Command::Flow(args) => flow::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),

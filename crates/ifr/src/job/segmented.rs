@@ -8,10 +8,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use ifr_frame::Interpolate;
+use ifr_frame::{Interpolate, Time};
 use ifr_video::{Joined, OpenOptions, OutputOptions, Segment, SegmentSink, Source, SourceInfo, VideoError};
 
-use crate::job::folder::Folder;
+use crate::job::folder::{Folder, Shelf};
 use crate::job::run::{Ran, pipeline};
 use crate::job::worker::{Division, Worker, Write};
 use crate::job::{Fingerprint, JobError, Plan, Progress, Report};
@@ -35,7 +35,7 @@ pub(super) fn run(
     let folder = Folder::open(path, &Fingerprint::of(plan)?)?;
     let done = folder.done();
     let taken_over: u64 = done.values().sum();
-    let writer = Writer { folder, options: plan.output.clone(), source: plan.source.clone(), current: None };
+    let writer = SegmentWriter::new(folder, plan);
     let ran = pipeline(
         source,
         |out| Worker::new(plan, engine, progress, out, Some(Division::new(length, done))),
@@ -43,7 +43,7 @@ pub(super) fn run(
         stop,
     );
     let mut report = ran.report(plan, start);
-    let Ran { written: Written { folder, error: write_error, unfinished }, state, error, .. } = ran;
+    let Ran { written: Written { shelf: folder, error: write_error, unfinished }, state, error, .. } = ran;
     let error = write_error.or(error);
     if error.is_some() || !state.complete {
         return Err(keep(plan, folder, unfinished, error));
@@ -134,23 +134,27 @@ pub(super) fn join(
 }
 
 /// The writer thread of such a job.
-struct Writer {
-    folder: Folder,
+pub(super) struct SegmentWriter<S> {
+    shelf: S,
     options: OutputOptions,
     source: SourceInfo,
     current: Option<(u64, SegmentSink)>,
 }
 
 /// What it leaves.
-struct Written {
-    folder: Folder,
-    error: Option<JobError>,
+pub(super) struct Written<S> {
+    pub(super) shelf: S,
+    pub(super) error: Option<JobError>,
     /// The segment that was being made at an early end; it can be read, but is not all there.
-    unfinished: Option<u64>,
+    pub(super) unfinished: Option<u64>,
 }
 
-impl Writer {
-    fn run(mut self, items: &Receiver<Write>) -> Written {
+impl<S: Shelf> SegmentWriter<S> {
+    pub(super) fn new(shelf: S, plan: &Plan) -> Self {
+        Self { shelf, options: plan.output.clone(), source: plan.source.clone(), current: None }
+    }
+
+    pub(super) fn run(mut self, items: &Receiver<Write>) -> Written<S> {
         let mut error = None;
         while let Ok(item) = items.recv() {
             if let Err(e) = self.take(item) {
@@ -160,7 +164,7 @@ impl Writer {
         }
         // A segment that is whole was finished when the next began, or by the end.
         let unfinished = self.current.take().and_then(|(index, sink)| sink.finish().ok().map(|_| index));
-        Written { folder: self.folder, error, unfinished }
+        Written { shelf: self.shelf, error, unfinished }
     }
 
     fn take(&mut self, item: Write) -> Result<(), JobError> {
@@ -172,18 +176,28 @@ impl Writer {
             Write::Packet(_) => Ok(()),
             Write::Segment { index, after } => {
                 self.finish()?;
-                let (path, label) = (self.folder.unfinished(index), self.folder.label(index));
-                let sink = SegmentSink::create(&path, &label, &self.options, Some(&self.source), after);
-                self.current = Some((index, sink.map_err(JobError::Output)?));
-                Ok(())
+                self.begin(index, after)
             }
             Write::End => self.finish(),
         }
     }
 
+    fn begin(&mut self, index: u64, after: Option<Time>) -> Result<(), JobError> {
+        let (path, label) = (self.shelf.unfinished(index), self.shelf.label(index));
+        let sink = SegmentSink::create(&path, &label, &self.options, Some(&self.source), after);
+        self.current = Some((index, sink.map_err(JobError::Output)?));
+        Ok(())
+    }
+
     fn finish(&mut self) -> Result<(), JobError> {
         let Some((index, sink)) = self.current.take() else { return Ok(()) };
         let summary = sink.finish().map_err(JobError::Output)?;
-        self.folder.finish(index, summary)
+        self.shelf.finish(index, summary)
+    }
+
+    /// Makes a segment without frames.
+    pub(super) fn write_empty(&mut self, index: u64) -> Result<(), JobError> {
+        self.begin(index, None)?;
+        self.finish()
     }
 }
