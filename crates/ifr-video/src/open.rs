@@ -12,6 +12,9 @@ use crate::{OpenOptions, OutputOptions, Sink, Source, SourceInfo, VideoError, an
 /// # Errors
 /// [`VideoError`] when there is no such file, it is no video, or it is one that cannot be read.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>, VideoError> {
+    if options.is_address(path) {
+        return open_container(path, options);
+    }
     if y4m::is_y4m(path) {
         return y4m::open(path);
     }

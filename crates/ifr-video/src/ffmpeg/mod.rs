@@ -15,12 +15,13 @@ mod choice;
 mod container;
 mod encoder;
 mod fault;
+mod hdr;
 mod mux;
 mod pixels;
 mod probe;
+mod reach;
 mod route;
 mod segment;
-
 mod sink;
 mod source;
 mod streams;

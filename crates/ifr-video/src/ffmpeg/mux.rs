@@ -14,8 +14,8 @@ use super::streams::Streams;
 use crate::{OutputOptions, Rotation, SourceInfo, StreamPacket, Summary, VideoError};
 
 /// Metadata that speak of the file that was, not of the one that will be.
-const STALE: [&str; 6] =
-    ["major_brand", "minor_version", "compatible_brands", "encoder", "duration", "vendor_id"];
+const STALE: [&str; 7] =
+    ["major_brand", "minor_version", "compatible_brands", "encoder", "duration", "vendor_id", "alpha_mode"];
 
 /// A container that is written: its video stream, and the streams that are taken along.
 pub(super) struct Mux {
@@ -53,10 +53,15 @@ fn stores_rotation(muxer: Muxer) -> bool {
 
 /// Which of the source's streams an attempt takes: some muxers find out only when the header is written.
 #[derive(Clone, Copy)]
-struct Attempt {
+struct Attempt<'a> {
     data: bool,
     time_code: bool,
+    /// Indices of the streams taken along; `None`: all that the container holds.
+    only: Option<&'a [usize]>,
 }
+
+/// Streams that are tried one by one where the muxer refuses them together; those behind are left out then.
+const MOST_TRIED: usize = 32;
 
 /// The muxer that a file's name asks for.
 pub(super) fn muxer_of(path: &Path) -> Result<Muxer, VideoError> {
@@ -111,9 +116,9 @@ impl Mux {
         let none = Streams::default();
         let streams = source.map_or(&none, |s| &s.streams.inner);
         let attempts = [
-            Attempt { data: true, time_code: true },
-            Attempt { data: false, time_code: true },
-            Attempt { data: false, time_code: false },
+            Attempt { data: true, time_code: true, only: None },
+            Attempt { data: false, time_code: true, only: None },
+            Attempt { data: false, time_code: false, only: None },
         ];
         let has_data = streams.others.iter().any(|o| o.params.kind() == Kind::Data && !o.is_chapter_track());
         let has_code = streams.video_metadata.iter().chain(&streams.metadata).any(|(k, _)| k == "timecode");
@@ -129,6 +134,34 @@ impl Mux {
                 Err(Failure::Other(e)) => return Err(e),
             }
         }
+        // It may be one stream with a damaged header, or one too many of its kind; muxers do not say which.
+        let mut chosen = Vec::new();
+        let attempt = |chosen: &[usize]| {
+            let attempt = Attempt { data: true, time_code: false, only: Some(chosen) };
+            Self::attempt(options, streams, muxer, video, sound.clone(), attempt)
+        };
+        let alone = match attempt(&chosen) {
+            Err(Failure::Other(e)) => return Err(e),
+            Err(Failure::Header(_)) => false,
+            // Each attempt begins the file anew: this one must be gone before the next.
+            Ok(mux) => {
+                drop(mux);
+                true
+            }
+        };
+        if alone && !streams.others.is_empty() {
+            for other in streams.others.iter().take(MOST_TRIED) {
+                chosen.push(other.index);
+                match attempt(&chosen) {
+                    Ok(mux) => drop(mux),
+                    Err(Failure::Header(_)) => drop(chosen.pop()),
+                    Err(Failure::Other(e)) => return Err(e),
+                }
+            }
+            return attempt(&chosen).map_err(|failure| match failure {
+                Failure::Header(e) | Failure::Other(e) => e,
+            });
+        }
         Err(failure.unwrap_or_else(|| VideoError::Option("nothing to write".to_owned())))
     }
 
@@ -138,7 +171,7 @@ impl Mux {
         muxer: Muxer,
         coded: &CodedVideo,
         sound: Option<PcmTrack>,
-        attempt: Attempt,
+        attempt: Attempt<'_>,
     ) -> Result<Self, Failure> {
         let path = &options.path;
         let fault = |e: AvError| Failure::Other(writing(path, e));
@@ -181,6 +214,11 @@ impl Mux {
                 Kind::Data => extras && attempt.data,
                 _ => extras,
             };
+            if wanted && attempt.only.is_some_and(|only| !only.contains(&other.index)) {
+                let (name, index, what) = (muxer.name(), other.index, other.describe());
+                notices.push(format!("{name} refuses stream {index} ({what}): it is left out"));
+                continue;
+            }
             if !wanted {
                 if extras && other.params.kind() == Kind::Data && !other.is_chapter_track() {
                     notices.push(format!(
@@ -454,7 +492,7 @@ impl Refused {
 }
 
 /// Metadata without what would be wrong of the new file.
-fn fresh(metadata: &[(String, String)], attempt: Attempt) -> Vec<(String, String)> {
+fn fresh(metadata: &[(String, String)], attempt: Attempt<'_>) -> Vec<(String, String)> {
     let keeps = |key: &str| {
         let lower = key.to_ascii_lowercase();
         let statistics = lower.starts_with("_statistics")

@@ -49,12 +49,12 @@ impl Args {
     }
 }
 
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args, line: Vec<OsString>) -> Result<(), Failure> {
     let given = args.job.only_input()?;
     let input = given.canonicalize().unwrap_or_else(|_| given.to_owned());
     let path = args.job.output().map_or_else(|| default_name(&input), Path::to_owned);
     Target::file(path.clone()).check(&input, args.request(&input, None)?.force)?;
-    let arguments = std::env::args_os().map(OsString::into_string).collect::<Result<Vec<_>, _>>();
+    let arguments = line.into_iter().map(OsString::into_string).collect::<Result<Vec<_>, _>>();
     let utf8 =
         || Failure::usage("a plan holds its arguments and the input's path as UTF-8, which these are not");
     let arguments = arguments.map_err(|_| utf8())?;

@@ -5,6 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::job::Speed;
 
+impl Speed {
+    /// What is added to the name of an output that is not named: `x2`, `60fps`, `slow4x`.
+    pub fn tag(self) -> String {
+        tag(self)
+    }
+}
+
 /// What the speed adds to a name: `x2`, `60fps`, `slow4x`.
 fn tag(speed: Speed) -> String {
     let rate = |r: ifr_frame::Rate| {

@@ -169,6 +169,7 @@ pub(super) fn open_options(request: &Request) -> OpenOptions {
         threads: request.threads,
         audio: request.audio,
         rate: Some(request.sequence_rate),
+        protocols: request.protocols.clone(),
         ..OpenOptions::default()
     }
 }
@@ -258,6 +259,12 @@ fn target(request: &Request, source: &SourceInfo) -> Result<(Target, Vec<String>
         return Err(JobError::Request(
             "the input is standard input: say where to write with -o FILE, or -o - for y4m on standard output".into(),
         ));
+    }
+    if folder.is_none() && input.to_string_lossy().contains("://") && !input.exists() {
+        return Err(JobError::Request(format!(
+            "{} is an address: say where to write with -o",
+            input.display()
+        )));
     }
     if from_images {
         let folder = if input.is_dir() { input.clone() } else { folder_of(input) };

@@ -53,6 +53,8 @@ pub struct Request {
     pub check_space: bool,
     /// Threads for decoding and encoding; 0 lets FFmpeg choose.
     pub threads: usize,
+    /// What FFmpeg may open beyond the input itself: see [`OpenOptions::protocols`](ifr_video::OpenOptions::protocols).
+    pub protocols: Vec<String>,
 }
 
 impl Request {
@@ -73,6 +75,7 @@ impl Request {
             segment_frames: None,
             check_space: true,
             threads: 0,
+            protocols: Vec::new(),
         }
     }
 
