@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
@@ -33,6 +33,10 @@ pub(super) fn run(
         plan.target.clear()?;
     }
     let folder = Folder::open(path, &Fingerprint::of(plan)?)?;
+    if let Err(e) = check_output(plan, folder.path()) {
+        // A folder that is of no use yet is in the way.
+        return Err(if folder.done().is_empty() { folder.remove().err().unwrap_or(e) } else { e });
+    }
     let done = folder.done();
     let taken_over: u64 = done.values().sum();
     let writer = SegmentWriter::new(folder, plan);
@@ -79,6 +83,19 @@ pub(super) fn run(
     }
     report.elapsed = start.elapsed();
     Ok(report)
+}
+
+/// Makes the output's beginning in `folder`, to see that encoder and container take all options and streams: the join would
+/// find out only at the end.
+pub(super) fn check_output(plan: &Plan, folder: &Path) -> Result<(), JobError> {
+    let extension = plan.output.path.extension().unwrap_or_default();
+    let path = folder.join(format!("check-{}", std::process::id())).with_extension(extension);
+    let made =
+        ifr_video::create(&OutputOptions { path: path.clone(), ..plan.output.clone() }, Some(&plan.source));
+    let checked = made.map(drop).map_err(JobError::Output);
+    // Where it could not be made there is nothing to remove.
+    let _ = fs::remove_file(path);
+    checked
 }
 
 /// After an early end: makes a file that plays of what there is, as far as there is room, and says what is kept where.

@@ -58,6 +58,7 @@ pub fn plan_shards(
                 .to_owned(),
         ));
     };
+    segmented::check_output(plan, &std::env::temp_dir())?;
     let job = Fingerprint::of(plan)?.anywhere();
     let mut analysis = Analysis::new(plan);
     let mut frames = Vec::new();
