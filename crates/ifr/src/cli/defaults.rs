@@ -4,7 +4,6 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -19,48 +18,28 @@ pub(crate) const NONE: &str = "no_config";
 /// The file's name in the folder where a user's settings are.
 const NAME: &str = "ifr.toml";
 
-/// The arguments with those that the file adds.
-static EFFECTIVE: OnceLock<Vec<OsString>> = OnceLock::new();
-
-/// The command line with what the file of defaults adds to it: what another machine has to be told to do the same. Empty before
-/// [`matches`].
-#[allow(dead_code, reason = "for commands that write their arguments down")]
-pub(crate) fn effective() -> &'static [OsString] {
-    EFFECTIVE.get().map_or(&[], Vec::as_slice)
-}
-
-/// What the command line says, completed by the file of defaults.
-pub(crate) fn matches(command: &Command, args: &[OsString]) -> Result<ArgMatches, Failure> {
+/// What the command line says, completed by the file of defaults; and the line so completed.
+pub(crate) fn matches(command: &Command, args: &[OsString]) -> Result<(ArgMatches, Vec<OsString>), Failure> {
+    let plain = |given| Ok((given, args.to_vec()));
     let given = command.clone().try_get_matches_from(args).unwrap_or_else(|e| e.exit());
-    let extra = added(command, &given)?;
-    let place = given.subcommand().and_then(|(name, _)| place(args, name));
-    let Some((place, (path, extra))) = place.zip(extra.filter(|(_, extra)| !extra.is_empty())) else {
-        EFFECTIVE.get_or_init(|| args.to_vec());
-        return Ok(given);
-    };
-    let all = [&args[..=place], &extra, &args[place + 1..]].concat();
-    let matches = command.clone().try_get_matches_from(&all).map_err(|e| {
-        // Without the defaults there was nothing wrong, so it is them.
-        let text = e.to_string();
-        let reason = text.lines().next().unwrap_or_default();
-        Failure::usage(format!("{}: {}", path.display(), reason.strip_prefix("error: ").unwrap_or(reason)))
-    })?;
-    EFFECTIVE.get_or_init(|| all);
-    Ok(matches)
-}
-
-/// The file of defaults, if there is one, and the arguments that it adds.
-fn added(command: &Command, given: &ArgMatches) -> Result<Option<(PathBuf, Vec<OsString>)>, Failure> {
-    let Some((path, content)) = file(given)? else { return Ok(None) };
+    let Some((path, content)) = file(&given)? else { return plain(given) };
     let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
     let config = Config::parse(&content).map_err(|e| wrong(&e))?;
     let mut built = command.clone();
     built.build();
     config.settings.iter().try_for_each(|setting| check(&built, setting)).map_err(|e| wrong(&e))?;
-    let Some((name, values)) = given.subcommand() else { return Ok(None) };
-    let Some(subcommand) = built.find_subcommand(name) else { return Ok(None) };
+    let Some((name, values)) = given.subcommand() else { return plain(given) };
+    let Some(subcommand) = built.find_subcommand(name) else { return plain(given) };
     let extra = extra(subcommand, values, &config);
-    Ok(Some((path, extra)))
+    let Some(place) = place(args, name).filter(|_| !extra.is_empty()) else { return plain(given) };
+    let all = [&args[..=place], &extra, &args[place + 1..]].concat();
+    // Without the defaults there was nothing wrong, so it is them.
+    let completed = command.clone().try_get_matches_from(&all).map_err(|e| {
+        let text = e.to_string();
+        let reason = text.lines().next().unwrap_or_default();
+        wrong(&reason.strip_prefix("error: ").unwrap_or(reason))
+    })?;
+    Ok((completed, all))
 }
 
 /// The file and its content, if there is one.

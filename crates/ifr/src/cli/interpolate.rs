@@ -293,6 +293,39 @@ fn print(plan: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{plan}");
 }
 
+impl Args {
+    /// The one input of a job that shards share.
+    pub(super) fn only_input(&self) -> Result<&Path, Failure> {
+        match self.inputs.as_slice() {
+            [input] => Ok(input),
+            inputs => Err(Failure::usage(format!(
+                "found {} inputs, expected one: plan them one by one",
+                inputs.len()
+            ))),
+        }
+    }
+
+    /// What `-o` names.
+    pub(super) fn output(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+
+    /// The request for `input`, to `output`.
+    pub(super) fn request_for(&self, input: &Path, output: Option<PathBuf>) -> Result<Request, Failure> {
+        match requests(self)?.as_slice() {
+            [only] => Ok(Request { input: input.to_owned(), output, ..only.clone() }),
+            all => {
+                Err(Failure::usage(format!("found {} inputs, expected one: plan them one by one", all.len())))
+            }
+        }
+    }
+
+    /// The interpolator.
+    pub(super) fn interpolator(&self) -> Result<Interpolator, Failure> {
+        self.model.interpolator()
+    }
+}
+
 fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
     let speed = match (args.factor, args.fps, args.slow) {
         (Some(n), ..) => Speed::Factor(n),

@@ -31,6 +31,17 @@ pub(super) struct Analysed {
     pub(super) link: Link,
 }
 
+/// What is decided of a source frame in one pass over the whole source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Decided {
+    /// When it is shown, with what its container rounded undone.
+    pub(super) pts: Time,
+    /// How long, where the container says so believably.
+    pub(super) duration: Option<Time>,
+    /// How it relates to the frame before.
+    pub(super) link: Link,
+}
+
 /// Stages that every source frame goes through, in order. Some may hold frames back to see what follows.
 #[derive(Debug)]
 pub(super) struct Analysis {
@@ -39,6 +50,8 @@ pub(super) struct Analysis {
     analyst: Analyst,
     last: Option<Time>,
     read: u64,
+    /// What was decided of all frames before.
+    table: Option<Arc<Vec<Decided>>>,
     ready: VecDeque<Analysed>,
 }
 
@@ -50,12 +63,37 @@ impl Analysis {
             analyst: Analyst::new(plan.cuts.clone(), plan.repeats),
             last: None,
             read: 0,
+            table: None,
             ready: VecDeque::new(),
         }
     }
 
+    /// An analysis that begins with frame `first`, where `table` holds what was decided of every frame.
+    pub(super) fn within(plan: &Plan, table: Arc<Vec<Decided>>, first: u64) -> Self {
+        Self { read: first, table: Some(table), ..Self::new(plan) }
+    }
+
     /// Takes the next decoded frame; what has become ready comes from [`Analysis::pop`].
     pub(super) fn push(&mut self, timed: TimedFrame) -> Result<(), JobError> {
+        let index = self.read;
+        let Decided { pts, duration, link } = self.decide(&timed)?;
+        self.ready.push_back(Analysed { index, frame: timed.frame, pts, duration, link });
+        Ok(())
+    }
+
+    /// Decides of the next frame alone what depends on all before it.
+    pub(super) fn decide(&mut self, timed: &TimedFrame) -> Result<Decided, JobError> {
+        if let Some(table) = &self.table {
+            let decided = usize::try_from(self.read).ok().and_then(|i| table.get(i)).copied();
+            self.read += 1;
+            return decided.ok_or_else(|| {
+                JobError::Input(VideoError::Malformed {
+                    path: self.input.clone(),
+                    found: format!("more than {} frames", table.len()),
+                    expected: "as many as when it was planned".to_owned(),
+                })
+            });
+        }
         let pts = self.cadence.place(timed.pts);
         let interval = self.last.replace(pts).map_or(Time::ZERO, |last| pts - last);
         if interval > LONGEST {
@@ -70,9 +108,8 @@ impl Analysis {
             link => link,
         };
         let duration = timed.duration.filter(|&d| d <= LONGEST).map(|d| self.cadence.span(d));
-        self.ready.push_back(Analysed { index: self.read, frame: timed.frame, pts, duration, link });
         self.read += 1;
-        Ok(())
+        Ok(Decided { pts, duration, link })
     }
 
     /// The next frame of which all is known.
