@@ -36,7 +36,7 @@ fn run(graph: &Graph, size: (usize, usize), bands: Bands, threads: usize, level:
             }
         }
     }
-    (engine.memory(), all)
+    (engine.maps(), all)
 }
 
 fn same(graph: &Graph, size: (usize, usize), rows: &[usize], threads: &[usize], level: Level) {
@@ -93,7 +93,7 @@ fn large_frames_take_less_memory() {
         let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), EngineOptions::default()).unwrap();
         engine.set_bands(bands);
         engine.prepare(width, height).unwrap();
-        engine.memory()
+        engine.maps()
     };
     let [whole, banded] = [Bands::Never, Bands::BySize].map(|bands| memory(bands, (1280, 704)));
     assert!(3 * banded < 2 * whole, "{banded} and {whole} bytes");
