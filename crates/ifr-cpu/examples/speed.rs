@@ -57,7 +57,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let prior = graph.inputs().len() > 3;
     let images = if stream || prior { [image(1), image(2)] } else { [Vec::new(), Vec::new()] };
     // Nonsense for a prior, but the time does not depend on what it says.
-    let flows: Vec<f32> = (0..if prior { 4 * width * height } else { 0 }).map(|i| (i % 17) as f32 - 8.0).collect();
+    let flows: Vec<f32> =
+        (0..if prior { 4 * width * height } else { 0 }).map(|i| (i % 17) as f32 - 8.0).collect();
     let instant: [&[f32]; 3] = [&[0.5], &flows, &images[0]];
     let instant = &instant[..graph.inputs().len() - 2];
 

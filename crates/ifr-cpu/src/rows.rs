@@ -19,7 +19,10 @@ pub struct Rows<'a> {
 
 impl std::fmt::Debug for Rows<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rows").field("output", &self.output).field("rows", &self.rows()).finish_non_exhaustive()
+        f.debug_struct("Rows")
+            .field("output", &self.output)
+            .field("rows", &self.rows())
+            .finish_non_exhaustive()
     }
 }
 

@@ -19,7 +19,7 @@
 //! Concatenation costs nothing here either: inputs are a list of planes, and nothing but planes leaves the scratch memory.
 //!
 //! Every tile's values come out of the same operations in the same order whatever unit it is in, so results depend neither
-//! on units nor on threads, to the bit; AVX2 and AVX-512 agree to the bit too.
+//! on units nor on threads, to the bit; AVX2, AVX-512 and NEON agree to the bit too.
 #![allow(
     unsafe_code,
     reason = "kernels read and write planes by pointer; see `Call` for what callers promise"
@@ -30,6 +30,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod gemm;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pack;
 mod reference;
 #[cfg(test)]
@@ -87,6 +89,13 @@ impl Functions {
                 product: avx512::product,
                 output: avx512::output,
                 weights: avx512::weights,
+            },
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon => Self {
+                input: neon::input,
+                product: neon::product,
+                output: neon::output,
+                weights: neon::weights,
             },
         }
     }
