@@ -159,7 +159,9 @@ impl Subject {
                 // As a program would that converts its frames: written row by row where the engine wants them.
                 let image = |image: usize, channel: usize, y: usize, row: &mut [f32]| {
                     let first = (channel * height + y) * width;
-                    row.iter_mut().enumerate().for_each(|(x, v)| *v = value(first + x, image + 1) as f32 / 1008.0);
+                    row.iter_mut()
+                        .enumerate()
+                        .for_each(|(x, v)| *v = value(first + x, image + 1) as f32 / 1008.0);
                 };
                 net.engine.pair_with(width, height, image).map_err(Failure::usage)?;
                 let pair = start.elapsed();
