@@ -245,11 +245,18 @@ fn one(
 fn fit(engine: &mut Interpolator, plan: &Plan, limit: u64) -> Result<(), Failure> {
     let (video, rest) = (&plan.source.video, plan.memory());
     let told = |error: InterpolatorError| match error {
-        InterpolatorError::Memory { .. } => Failure::usage(format!(
-            "--memory {}: of this the program and the frames on their way take up to {} MiB; {error}",
-            MemoryLimit::Bytes(limit),
-            rest.div_ceil(1 << 20)
-        )),
+        InterpolatorError::Memory { model, width, height, least, advice, .. } => {
+            let of = |bytes: u64| MemoryLimit::Bytes(bytes).to_string();
+            Failure::usage(format!(
+                "--memory {} is not enough for frames of {width}x{height}: {model} takes at least {}, and the program with \
+                 the frames on their way up to {}: allow {}M{advice}; an encoder that looks less far ahead takes less, too \
+                 (--encoder-preset veryfast)",
+                of(limit),
+                of(least),
+                of(rest),
+                (least + rest).div_ceil(1 << 20)
+            ))
+        }
         other => Failure::usage(other),
     };
     engine.fit(video.width, video.height, limit.saturating_sub(rest)).map(|_| ()).map_err(told)

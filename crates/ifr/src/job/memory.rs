@@ -1,14 +1,34 @@
 //! What a job holds beside its interpolator.
 
+use ifr_video::OutputOptions;
+
 use crate::job::Plan;
 
-/// What the program takes before there is a frame: itself, FFmpeg's libraries, threads. Measured: 42 MiB.
-const PROGRAM: u64 = 48 << 20;
+/// What the program takes before there is a frame: itself, FFmpeg's libraries (42 MiB measured), threads, codecs' tables.
+const PROGRAM: u64 = 72 << 20;
 
-/// Frames that are there at a time at most: a decoder's references and those it is ahead (about 20), the queues (8), what waits in
-/// the worker (5), and what an encoder looks ahead, with the smaller copies it makes of each (80 frames' worth; x264's 40 and
-/// x265's 20 are below that).
-const FRAMES: u64 = 20 + 8 + 5 + 80;
+/// Frames that are there at a time: a decoder's references and those it is ahead, the queues, what waits in the worker, the
+/// encoder's own. Measured with two processors, 1920×1080, H.264, `flow-fast`: 480 MiB beside program and flow with x264's preset
+/// medium, 285 with veryfast, 313 with medium and a look-ahead of 10 frames, 400 with ffv1; a frame has 3.
+const FRAMES: u64 = 95;
+
+/// An encoder's look-ahead where nothing is known of it: that of x264's preset medium.
+const LOOKAHEAD: u64 = 40;
+
+/// Frames of an encoder's look-ahead. Presets: x264's.
+fn lookahead(output: &OutputOptions) -> u64 {
+    let option = output.encoder_options.iter().find(|(key, _)| key == "rc-lookahead");
+    let given = option.and_then(|(_, value)| value.parse().ok());
+    given.unwrap_or(match output.preset.as_deref() {
+        Some("ultrafast" | "superfast") => 0,
+        Some("veryfast") => 10,
+        Some("faster") => 20,
+        Some("fast") => 30,
+        Some("slow") => 50,
+        Some("slower" | "veryslow" | "placebo") => 60,
+        _ => LOOKAHEAD,
+    })
+}
 
 impl Plan {
     /// Bytes that the job holds at most beside its interpolator, by the size of the source's frames: the program itself, frames in
@@ -20,6 +40,8 @@ impl Plan {
         let size = |plane| video.format.plane_size(plane, video.width, video.height);
         let samples: usize = planes.map(size).map(|(width, height)| width * height).sum();
         let bytes = samples as u64 * u64::from(video.format.depth.div_ceil(8));
-        PROGRAM + FRAMES * bytes
+        // Each with smaller copies of itself.
+        let ahead = lookahead(&self.output) * 11 / 6;
+        PROGRAM + (FRAMES + ahead) * bytes
     }
 }
