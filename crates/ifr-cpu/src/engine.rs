@@ -198,6 +198,16 @@ impl Engine {
         Choices { winograd, bands, deliver: row_output, level: self.options.level }
     }
 
+    /// What [`Engine::pair_sharing`] does on its first call: plans keep what can serve the next pair.
+    pub(crate) fn keep_for_next(&mut self) {
+        self.sharing |= self.shares();
+    }
+
+    /// Whether something that is computed of one image can serve the next pair: see [`Engine::pair_sharing`].
+    pub(crate) fn shares(&self) -> bool {
+        !self.twins.is_empty()
+    }
+
     /// How many units that need scratch memory may run at a time.
     fn lanes(&self) -> usize {
         self.options.pool.as_ref().map_or_else(rayon::current_num_threads, |pool| pool.current_num_threads())

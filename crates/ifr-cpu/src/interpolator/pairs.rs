@@ -11,7 +11,7 @@ use crate::prior::{FlowPrior, PairPrior};
 /// A pair whose shared part has been computed; the network makes each instant in one run.
 pub(super) struct DirectPair<'a> {
     pub(super) network: &'a mut Runner,
-    /// Where the network's output goes before it is cropped.
+    /// Where the network's output goes, without padding.
     pub(super) output: &'a mut Option<RgbImage>,
     pub(super) prior: Option<PairPrior<'a>>,
     pub(super) sources: [Arc<Frame>; 2],
@@ -22,14 +22,15 @@ impl Pair for DirectPair<'_> {
     fn at(&mut self, t: f32) -> Result<Frame, InterpolateError> {
         InterpolateError::check_timestep(t)?;
         let Self { network, output, prior, sources, padding } = self;
-        let (width, height) = padding.padded_size();
+        let (width, height) = (sources[0].width(), sources[0].height());
         let fits = |image: &RgbImage| (image.width(), image.height()) == (width, height);
         let mut image = match output.take().filter(fits) {
             Some(image) => image,
             None => RgbImage::black(width, height).map_err(failed)?,
         };
         network.at(t, prior.as_mut(), *padding, &mut image)?;
-        let frame = finished(&image, *padding, sources, t).map_err(failed);
+        let bare = Padding::to_multiple(width, height, 1);
+        let frame = finished(&image, bare, sources, t).map_err(failed);
         **output = Some(image);
         frame
     }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, ValueEnum};
-use ifr::Interpolator;
 use ifr::frame::{InterpolateError, Rate};
 use ifr::job::{self, EncoderChoice, JobError, Plan, Request, Speed, Stretch};
 use ifr::timeline::{AtCut, CutList, CutSource};
+use ifr::{Interpolator, InterpolatorError, MemoryLimit};
 use serde_json::json;
 
 use super::batch::{Entry, Tally, expand};
@@ -135,6 +135,11 @@ pub(crate) struct Args {
     #[arg(long)]
     no_space_check: bool,
 
+    /// How much memory may be taken, such as 2G, 1500M or 800000k, or auto: no limit. Networks work in lower bands then, and with
+    /// --scale auto at a smaller scale if need be; what is not possible is refused before anything is made.
+    #[arg(long, value_name = "SIZE", default_value_t = MemoryLimit::Auto)]
+    memory: MemoryLimit,
+
     /// Print the plan and stop.
     #[arg(long)]
     dry_run: bool,
@@ -239,6 +244,9 @@ fn one(
         planned => planned.map_err(|e| failed(style, e))?,
     };
     let video = &plan.source.video;
+    if let MemoryLimit::Bytes(limit) = args.memory {
+        fit(engine, &plan, limit)?;
+    }
     let method = engine.method(video.width, video.height).map_err(Failure::usage)?;
     let plan = plan.with_method(method);
     if !outputs.insert(plan.target.path().to_owned()) {
@@ -278,6 +286,27 @@ fn skipped(style: Style, input: &Path, output: &Path) {
         }
         Style::Quiet => {}
     }
+}
+
+/// Has the model work in what a limit leaves it beside the rest of the job.
+fn fit(engine: &mut Interpolator, plan: &Plan, limit: u64) -> Result<(), Failure> {
+    let (video, rest) = (&plan.source.video, plan.memory());
+    let told = |error: InterpolatorError| match error {
+        InterpolatorError::Memory { model, width, height, least, advice, .. } => {
+            let of = |bytes: u64| MemoryLimit::Bytes(bytes).to_string();
+            Failure::usage(format!(
+                "--memory {} is not enough for frames of {width}x{height}: {model} takes at least {}, and the program with \
+                 the frames on their way up to {}: allow {}M{advice}; an encoder that looks less far ahead takes less, too \
+                 (--encoder-preset veryfast)",
+                of(limit),
+                of(least),
+                of(rest),
+                (least + rest).div_ceil(1 << 20)
+            ))
+        }
+        other => Failure::usage(other),
+    };
+    engine.fit(video.width, video.height, limit.saturating_sub(rest)).map(|_| ()).map_err(told)
 }
 
 fn failed(style: Style, error: JobError) -> Failure {

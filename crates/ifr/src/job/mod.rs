@@ -27,6 +27,7 @@ mod instants;
 mod journal;
 mod maker;
 mod making;
+mod memory;
 mod naming;
 mod plan;
 mod progress;
