@@ -83,8 +83,9 @@ fn clips_shorter_than_an_encoders_reordering() {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("out.mp4");
     for count in 1..=4 {
-        let source =
-            format!("-f lavfi -i testsrc2=size=64x48:rate=25 -frames:v {count} -c:v ffv1 -pix_fmt yuv420p10le");
+        let source = format!(
+            "-f lavfi -i testsrc2=size=64x48:rate=25 -frames:v {count} -c:v ffv1 -pix_fmt yuv420p10le"
+        );
         let from = clip(folder.path(), "in.mkv", &source);
         // What the encoder makes of the first two frames' decoding times is chance: once is not enough.
         for _ in 0..6 {

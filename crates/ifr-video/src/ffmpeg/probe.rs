@@ -41,7 +41,8 @@ pub(super) fn choose_video(input: &Input, views: &[Option<StreamView>]) -> Optio
 
 /// The decoder for a stream: FFmpeg's first, but for VP8 and VP9 with alpha, whose second picture only libvpx looks at.
 pub(super) fn decoder(view: &StreamView) -> Option<Codec> {
-    let has_alpha = view.metadata.iter().any(|(k, v)| k.eq_ignore_ascii_case("alpha_mode") && v.trim() == "1");
+    let has_alpha =
+        view.metadata.iter().any(|(k, v)| k.eq_ignore_ascii_case("alpha_mode") && v.trim() == "1");
     let with_alpha = match view.params.codec_name().as_str() {
         "vp8" if has_alpha => Codec::decoder("libvpx"),
         "vp9" if has_alpha => Codec::decoder("libvpx-vp9"),

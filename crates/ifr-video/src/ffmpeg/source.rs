@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use ifr_frame::{ColorDescription, PixelFormat, Rate, Time};
 
-use super::av::{
-    self, AvError, AvFrame, CodecContext, Dict, Graph, Input, Kind, Packet, PixFmt, Step,
-};
+use super::av::{self, AvError, AvFrame, CodecContext, Dict, Graph, Input, Kind, Packet, PixFmt, Step};
 use super::av::{Rational, SideData};
 use super::fault::{malformed, reading};
 use super::hdr::Dropped;

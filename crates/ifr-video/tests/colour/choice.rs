@@ -56,11 +56,8 @@ fn encoders_match_what_they_are_given() {
         let source = if matches!(codec, "prores_ks" | "qtrle" | "v210") { "in.mov" } else { "in.mkv" };
         let fast = if codec.starts_with("libx") { "-preset ultrafast" } else { "" };
         let quiet = if codec == "libx265" { "-x265-params log-level=none" } else { "" };
-        let from = clip(
-            folder.path(),
-            source,
-            &format!("{PICTURE} -pix_fmt {format} -c:v {codec} {fast} {quiet}"),
-        );
+        let from =
+            clip(folder.path(), source, &format!("{PICTURE} -pix_fmt {format} -c:v {codec} {fast} {quiet}"));
         let to = folder.path().join(name);
         let change = |o: &mut ifr_video::OutputOptions| {
             o.preset = match encoder {

@@ -10,7 +10,8 @@ use crate::tagged::{differences, hdr, tags};
 const PICTURE: &str = "-f lavfi -i testsrc2=size=96x64:rate=25:duration=0.12";
 
 /// What the graded display and the content are said to be: P3 in BT.2020, 0.005 to 1000 cd/m².
-const HDR10: &str = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400";
+const HDR10: &str =
+    "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400";
 
 /// A generated clip of 4:2:0 10-bit HEVC with all tags of HDR10.
 fn hdr10(folder: &Path, name: &str, siting: &str) -> PathBuf {
@@ -18,7 +19,8 @@ fn hdr10(folder: &Path, name: &str, siting: &str) -> PathBuf {
 }
 
 fn tagged(folder: &Path, name: &str, transfer: &str, siting: &str, more: &str) -> PathBuf {
-    let colour = format!("-color_primaries bt2020 -color_trc {transfer} -colorspace bt2020nc -color_range tv");
+    let colour =
+        format!("-color_primaries bt2020 -color_trc {transfer} -colorspace bt2020nc -color_range tv");
     let set = format!("setparams=range=tv:color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc");
     let coded = "-pix_fmt yuv420p10le -c:v libx265 -preset ultrafast";
     clip(
@@ -66,7 +68,9 @@ fn hdr10_keeps_every_tag() {
         let from = hdr10(folder.path(), source, "topleft");
         let (before, stated) = (tags(&from), hdr(&from, "frame"));
         assert_eq!((before.len(), stated.len()), (5, 12), "{before:?} {stated:?}");
-        for (encoder, name, exact) in OUTPUTS {
+        // What HEVC states in MP4 is read as in Matroska: two outputs tell.
+        let outputs = if source == "in.mkv" { &OUTPUTS[..] } else { &OUTPUTS[1..3] };
+        for &(encoder, name, exact) in outputs {
             if encoder.is_some_and(|e| encoders().iter().all(|known| known.name != e)) {
                 continue;
             }
