@@ -18,21 +18,32 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod analysis;
 mod error;
+mod fingerprint;
+#[cfg(feature = "video")]
+mod folder;
 mod instants;
+mod journal;
+mod maker;
 mod making;
 mod naming;
 mod plan;
 mod progress;
 mod request;
 mod run;
+#[cfg(feature = "video")]
+mod segmented;
 mod space;
 mod speed;
 mod still;
 mod target;
 mod time_base;
+mod worker;
 
 pub use error::JobError;
+pub use fingerprint::{Fingerprint, InputId};
+pub use journal::{Journal, JournalEntry, JournalError};
 pub use making::Making;
 pub use plan::Plan;
 pub use progress::{Progress, Report};
