@@ -134,6 +134,8 @@ enum CutFill {
     Hold,
     /// The nearer of the two.
     Nearest,
+    /// A cross-fade from one to the other.
+    Blend,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -264,6 +266,7 @@ fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
         at_cut: match args.at_cut {
             CutFill::Hold => AtCut::Hold,
             CutFill::Nearest => AtCut::Nearest,
+            CutFill::Blend => AtCut::Blend,
         },
         copy_repeats: !args.compute_repeats,
         encoder: EncoderChoice {

@@ -36,6 +36,8 @@ pub(super) struct Analysis {
     analyst: Analyst,
     last: Option<Time>,
     read: u64,
+    /// Frames whose link is not known yet.
+    waiting: VecDeque<Analysed>,
     ready: VecDeque<Analysed>,
 }
 
@@ -47,6 +49,7 @@ impl Analysis {
             analyst: Analyst::new(plan.cuts.clone(), plan.repeats),
             last: None,
             read: 0,
+            waiting: VecDeque::new(),
             ready: VecDeque::new(),
         }
     }
@@ -61,11 +64,28 @@ impl Analysis {
                 expected: "at most an hour between frames".to_owned(),
             }));
         }
-        let link = self.analyst.push(&timed.frame, pts);
+        self.analyst.push(&timed.frame, pts);
         let duration = timed.duration.filter(|&d| d <= LONGEST).map(|d| self.cadence.span(d));
-        self.ready.push_back(Analysed { index: self.read, frame: timed.frame, pts, duration, link });
+        let link = Link::Continuous;
+        self.waiting.push_back(Analysed { index: self.read, frame: timed.frame, pts, duration, link });
         self.read += 1;
+        self.link();
         Ok(())
+    }
+
+    /// Says that no frames follow, so that those held back become ready.
+    pub(super) fn finish(&mut self) {
+        self.analyst.finish();
+        self.link();
+    }
+
+    /// Hands on the frames whose link has become known.
+    fn link(&mut self) {
+        while let Some(link) = self.analyst.pop() {
+            if let Some(frame) = self.waiting.pop_front() {
+                self.ready.push_back(Analysed { link, ..frame });
+            }
+        }
     }
 
     /// The next frame of which all is known.

@@ -20,6 +20,7 @@
 
 mod analysis;
 mod error;
+mod fade;
 mod instants;
 mod maker;
 mod making;

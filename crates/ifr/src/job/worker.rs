@@ -94,6 +94,8 @@ impl<'a> Worker<'a> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        self.analysis.finish();
+        self.advance(stop)?;
         let Self { scheduler, maker, out, .. } = self;
         let done = maker.make(scheduler.finish(), out, &mut self.state, stop)?;
         self.state.complete = done;
