@@ -10,7 +10,12 @@ const CUT: f32 = 0.6;
 const AROUND: f32 = 0.6;
 /// Links on either side that a cut has to stand out from. Two, so that shots of three frames have two calm ones.
 const NEAR: usize = 2;
-/// Frames this little unlike show one scene: what lies between them was a flash.
+/// Links this unlike are cuts as well where the picture jumps and is calm before and after: the links around are less than
+/// [`CALM`] and less than a third as unlike.
+const CALM_CUT: f32 = 0.35;
+/// See [`CALM_CUT`].
+const CALM: f32 = 0.17;
+/// Frames this little unlike, and much less than those on either side of the link, show one scene: what lies between them was a flash.
 const ALIKE: f32 = 0.5;
 /// A frame that another one, brightened or darkened, predicts this well is that one in a flash.
 const EXPLAINED: f32 = 0.35;
@@ -64,7 +69,7 @@ impl CutDetector {
     pub fn pop(&mut self) -> Option<bool> {
         let at = self.decided;
         let (_, link) = self.window.get(at)?;
-        let cut = if link.unlikeness() < CUT {
+        let cut = if !may_be_cut(link) {
             false
         } else if self.window.len() <= at + Self::LOOK_AHEAD && !self.ended {
             return None;
@@ -90,8 +95,11 @@ impl CutDetector {
         let after = |n: usize| (at + 1..=at + n).filter_map(|i| self.link(i));
         let mut near: Vec<f32> = before(NEAR).chain(after(NEAR)).map(Comparison::unlikeness).collect();
         near.sort_by(|a, b| b.total_cmp(a));
+        let most = near.first().copied().unwrap_or(0.0);
         let usual = near.get(1).copied().unwrap_or(0.0);
-        if link.unlikeness() < CUT + AROUND * usual || self.returns(at) {
+        let calm = link.is_jump() && most < CALM.min(link.unlikeness() / 3.0);
+        let stands_out = calm || link.unlikeness() >= CUT + AROUND * usual;
+        if !stands_out || self.returns(at, ALIKE.min(0.7 * link.unlikeness())) {
             return false;
         }
         // A flash that hides a cut is unlike what comes before and after: it belongs to the shot that explains it, to the
@@ -104,17 +112,22 @@ impl CutDetector {
         !flash_of_old && !flash_of_new
     }
 
-    /// Whether two frames on either side of the link before frame `at`, up to four apart, show one scene.
-    fn returns(&self, at: usize) -> bool {
+    /// Whether two frames on either side of the link before frame `at`, up to four apart, are less than `limit` unlike.
+    fn returns(&self, at: usize, limit: f32) -> bool {
         let thumb = |i: usize| self.window.get(i).map(|(thumb, _)| thumb);
         let alike = |first: usize, apart: usize| {
             thumb(first)
                 .zip(thumb(first + apart))
-                .is_some_and(|(a, b)| Comparison::of(a, b).unlikeness() < ALIKE)
+                .is_some_and(|(a, b)| Comparison::of(a, b).unlikeness() < limit)
         };
         let reach = Self::LOOK_BACK;
         (2..=reach).any(|apart| (1..=apart).any(|back| at >= back && alike(at - back, apart)))
     }
+}
+
+/// Whether a link has to be looked at with what is around.
+fn may_be_cut(link: &Comparison) -> bool {
+    link.unlikeness() >= CUT || (link.is_jump() && link.unlikeness() >= CALM_CUT)
 }
 
 /// Whether two pictures, which need not be neighbours, have too little in common to be of one scene: what

@@ -17,6 +17,8 @@ const FLOOR_SHARE: f32 = 0.3;
 /// The most one block can count.
 const BLOCK_LIMIT: f32 = 1.5;
 
+/// A block that counts more than this was not found again.
+const LOST: f32 = 0.25;
 /// A block that counts this little is not searched for any further.
 const ENOUGH: f32 = 0.04;
 
@@ -24,6 +26,11 @@ const ENOUGH: f32 = 0.04;
 const BLANK: f32 = 1.0;
 /// What is added to textures in comparisons with blank pictures: they have to differ by that much.
 const BLANK_FLOOR: f32 = 24.0;
+
+/// The share of blocks not found again that makes a jump. Boxes that open on a screen mostly cover less.
+const JUMP: f32 = 0.55;
+/// How much, in codes, the brightness may differ across a jump.
+const SAME_BRIGHTNESS: f32 = 8.0;
 
 /// Links less unlike than this are not looked at any closer.
 const CLOSER: f32 = 0.3;
@@ -36,45 +43,54 @@ pub(crate) struct Comparison {
     unlikeness: f32,
     forward: f32,
     backward: f32,
+    jump: bool,
 }
 
 impl Comparison {
     /// That of a picture with itself.
-    pub(crate) const SAME: Self = Self { unlikeness: 0.0, forward: 0.0, backward: 0.0 };
+    pub(crate) const SAME: Self = Self { unlikeness: 0.0, forward: 0.0, backward: 0.0, jump: false };
     /// That of pictures of different sizes.
-    const NOTHING: Self = Self { unlikeness: BLOCK_LIMIT, forward: BLOCK_LIMIT, backward: BLOCK_LIMIT };
+    const NOTHING: Self =
+        Self { unlikeness: BLOCK_LIMIT, forward: BLOCK_LIMIT, backward: BLOCK_LIMIT, jump: false };
 
     /// Compares two pictures, in more ways the less alike they are.
     pub(crate) fn of(old: &Thumb, new: &Thumb) -> Self {
         if (old.width, old.height) != (new.width, new.height) {
             return Self::NOTHING;
         }
-        let plain = unlikeness(old, new, (0, 0), None);
+        let (plain, lost) = block_unlikeness(old, new, (0, 0), None);
         if plain < CLOSER {
-            return Self { unlikeness: plain, forward: plain, backward: plain };
+            return Self { unlikeness: plain, forward: plain, backward: plain, jump: false };
         }
+        let jump = lost >= JUMP && (brightness(old) - brightness(new)).abs() < SAME_BRIGHTNESS;
         let (old_toned, new_toned) = (toned(old, new), toned(new, old));
         let forward = unlikeness(&old_toned, new, (0, 0), None);
         let backward = unlikeness(&new_toned, old, (0, 0), None);
         if is_blank(old) || is_blank(new) {
             let floor = Some(BLANK_FLOOR);
             let change = unlikeness(old, new, (0, 0), floor).max(unlikeness(new, old, (0, 0), floor));
-            return Self { unlikeness: change, forward, backward };
+            return Self { unlikeness: change, forward, backward, jump: false };
         }
         let motion = plain.min(forward.max(backward));
         if motion < MOVED {
-            return Self { unlikeness: motion, forward, backward };
+            return Self { unlikeness: motion, forward, backward, jump };
         }
         let (dx, dy) = movement(&old_toned, new);
         let there = unlikeness(&old_toned, new, (dx, dy), None);
         let back = unlikeness(&new_toned, old, (-dx, -dy), None);
-        Self { unlikeness: motion.min(there.max(back)), forward, backward }
+        Self { unlikeness: motion.min(there.max(back)), forward, backward, jump }
     }
 
     /// How unlike they are, whatever moves within a sixteenth of the picture, the camera as a whole, and changes of
     /// brightness can explain: about 0 for a still camera, about 1 for different scenes.
     pub(crate) fn unlikeness(&self) -> f32 {
         self.unlikeness
+    }
+
+    /// Whether most blocks of the picture, at the same brightness, could not be found again: with a calm picture before
+    /// and after, that is a cut to something similar, and not a box that opens.
+    pub(crate) fn is_jump(&self) -> bool {
+        self.jump
     }
 
     /// How badly the first, with the second's brightness, predicts the second.
@@ -94,6 +110,11 @@ fn blocks(thumb: &Thumb) -> impl Iterator<Item = (usize, usize)> {
     (0..down).flat_map(move |y| (0..across).map(move |x| (x * BLOCK, y * BLOCK)))
 }
 
+/// The mean, in codes.
+fn brightness(thumb: &Thumb) -> f32 {
+    thumb.luma.iter().map(|&v| f32::from(v)).sum::<f32>() / thumb.luma.len().max(1) as f32
+}
+
 fn is_blank(thumb: &Thumb) -> bool {
     let (sum, count) = blocks(thumb).fold((0.0, 0), |(s, n), (x, y)| (s + texture(thumb, x, y), n + 1));
     sum < BLANK * count as f32
@@ -103,19 +124,27 @@ fn is_blank(thumb: &Thumb) -> bool {
 /// residue ÷ (texture + floor). About 0 for a still camera, 0.1 to 0.5 for motion, about 1.2 for different scenes.
 /// Pictures smaller than a block are never unlike. `around` moves the middle of the search, in thumbnail pixels.
 fn unlikeness(old: &Thumb, new: &Thumb, around: (isize, isize), floor: Option<f32>) -> f32 {
+    block_unlikeness(old, new, around, floor).0
+}
+
+/// The same, and the share of blocks that cannot be found again.
+fn block_unlikeness(old: &Thumb, new: &Thumb, around: (isize, isize), floor: Option<f32>) -> (f32, f32) {
     let textures: Vec<f32> = blocks(new).map(|(x, y)| texture(new, x, y)).collect();
     let count = textures.len().max(1) as f32;
     let floor = floor
         .unwrap_or_else(|| (FLOOR_SHARE * textures.iter().sum::<f32>() / count).clamp(FLOOR_LEAST, FLOOR));
-    let (mut sum, mut inside) = (0.0, 0);
+    let (mut sum, mut inside, mut lost) = (0.0, 0, 0);
     for ((x, y), texture) in blocks(new).zip(&textures) {
         let unit = (BLOCK * BLOCK) as f32 * (texture + floor);
         let enough = (ENOUGH * unit) as u32;
         let Some(residue) = best_match((old, new), (x, y), around, enough) else { continue };
         inside += 1;
-        sum += (residue as f32 / unit).min(BLOCK_LIMIT);
+        let residue = residue as f32 / unit;
+        sum += residue.min(BLOCK_LIMIT);
+        lost += usize::from(residue > LOST);
     }
-    sum / inside.max(1) as f32
+    let count = inside.max(1) as f32;
+    (sum / count, lost as f32 / count)
 }
 
 /// Mean absolute deviation of a block from its mean.

@@ -84,7 +84,7 @@ fn edits_of_generated_scenes() {
     let (text, all) = table("generated", &scores(&shots, 1));
     println!("{text}");
     assert!(all.cuts >= 100, "{}", all.cuts);
-    assert!(all.recall() >= 0.95 && all.precision() >= 0.95, "{all:?}");
+    assert!(all.recall() >= 0.9 && all.precision() >= 0.95, "{all:?}");
 }
 
 #[test]
