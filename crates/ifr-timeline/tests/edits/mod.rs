@@ -1,5 +1,5 @@
 //! Edits with known cuts, made from shots by a fixed seed: what the cut detector is judged by.
-#![allow(dead_code, reason = "each user of the module takes a part")]
+#![allow(dead_code, unused_imports, reason = "each user of the module takes a part")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod draw;
