@@ -9,7 +9,7 @@ use ifr_frame::{
     Transfer,
 };
 
-use super::av::{Input, Kind, PixFmt, Rational, StreamView};
+use super::av::{Codec, Input, Kind, PixFmt, Rational, StreamView};
 use super::fault::malformed;
 use super::streams::Streams;
 use crate::{CopiedStreams, Rotation, SourceInfo, VideoError, VideoInfo};
@@ -39,6 +39,18 @@ pub(super) fn choose_video(input: &Input, views: &[Option<StreamView>]) -> Optio
     input.best_video().and_then(candidate).or_else(|| (0..views.len()).find_map(candidate))
 }
 
+/// The decoder for a stream: FFmpeg's first, but for VP8 and VP9 with alpha, whose second picture only libvpx looks at.
+pub(super) fn decoder(view: &StreamView) -> Option<Codec> {
+    let has_alpha =
+        view.metadata.iter().any(|(k, v)| k.eq_ignore_ascii_case("alpha_mode") && v.trim() == "1");
+    let with_alpha = match view.params.codec_name().as_str() {
+        "vp8" if has_alpha => Codec::decoder("libvpx"),
+        "vp9" if has_alpha => Codec::decoder("libvpx-vp9"),
+        _ => None,
+    };
+    with_alpha.or_else(|| Codec::decoder_for(&view.params))
+}
+
 /// What a container says of itself.
 pub(super) struct Described {
     pub(super) info: SourceInfo,
@@ -64,7 +76,11 @@ pub(super) fn describe(
         view.duration.and_then(|d| Time::from_pts(d, time_base))
     };
     let duration = stated.or_else(|| input.duration().map(|d| Time::new(d, 1_000_000)));
-    let frames = u64::try_from(view.frames).ok().filter(|&n| n > 0).or_else(|| {
+    // A damaged header may state a length of years. No coded frame takes less than a byte.
+    let plausible = |n: i64| bytes.is_none_or(|bytes| u64::try_from(n).is_ok_and(|n| n <= bytes));
+    let duration = duration.filter(|d| rate.is_none_or(|rate| plausible(d.div_floor(rate.period()))));
+    let counted = Some(view.frames).filter(|&n| plausible(n)).and_then(|n| u64::try_from(n).ok());
+    let frames = counted.filter(|&n| n > 0).or_else(|| {
         let n = duration?.div_floor(rate?.period());
         u64::try_from(n).ok().filter(|&n| n > 0)
     });
