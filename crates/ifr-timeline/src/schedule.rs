@@ -31,6 +31,8 @@ pub enum AtCut {
     Hold,
     /// The nearer of the two frames in time; the earlier one in the middle.
     Nearest,
+    /// A cross-fade from the last frame of the old shot to the first of the new one.
+    Blend,
 }
 
 /// A source frame (or a handle to one) with its place in time.
@@ -58,6 +60,15 @@ pub enum Make<F> {
         /// The frame after.
         second: F,
         /// The timestep, the nearest f32 to the exact position.
+        t: f32,
+    },
+    /// A cross-fade between the frames on either side of a cut: a share 1 − `t` of `first` and `t` of `second`.
+    Blend {
+        /// The last frame of the old shot.
+        first: F,
+        /// The first frame of the new shot.
+        second: F,
+        /// The timestep, as in [`Make::Between`].
         t: f32,
     },
 }
@@ -234,8 +245,9 @@ fn make<F: Clone>(first: &Stamped<F>, second: &Stamped<F>, pts: Time, link: Link
     let Some(position) = pts.position(first.pts, second.pts).filter(|p| *p.numer() != 0) else {
         return Make::Source(first.frame.clone());
     };
+    let fade = link == Link::Cut && at_cut == AtCut::Blend;
     match link {
-        Link::Continuous => {
+        _ if link == Link::Continuous || fade => {
             // f64 holds the quotient to 53 bits, whatever the size of its parts.
             let t = (*position.numer() as f64 / *position.denom() as f64) as f32;
             // A position that f32 cannot tell from an end is that end.
@@ -243,6 +255,8 @@ fn make<F: Clone>(first: &Stamped<F>, second: &Stamped<F>, pts: Time, link: Link
                 Make::Repeat(first.frame.clone())
             } else if t >= 1.0 {
                 Make::Repeat(second.frame.clone())
+            } else if fade {
+                Make::Blend { first: first.frame.clone(), second: second.frame.clone(), t }
             } else {
                 Make::Between { first: first.frame.clone(), second: second.frame.clone(), t }
             }
@@ -250,7 +264,7 @@ fn make<F: Clone>(first: &Stamped<F>, second: &Stamped<F>, pts: Time, link: Link
         Link::Cut if at_cut == AtCut::Nearest && *position.numer() * 2 > *position.denom() => {
             Make::Repeat(second.frame.clone())
         }
-        Link::Same | Link::Cut => Make::Repeat(first.frame.clone()),
+        _ => Make::Repeat(first.frame.clone()),
     }
 }
 
@@ -339,6 +353,11 @@ mod tests {
         assert_eq!(nearest[2].make, Make::Repeat(0), "the earlier one in the middle");
         assert_eq!(nearest[3].make, Make::Repeat(1));
         assert_eq!(nearest[7].make, Make::Repeat(1), "same picture");
+        let blend = run(divide(4), AtCut::Blend, &frames, None);
+        for (k, planned) in blend[1..4].iter().enumerate() {
+            assert_eq!(planned.make, Make::Blend { first: 0, second: 1, t: (k + 1) as f32 / 4.0 });
+        }
+        assert_eq!(blend[7].make, Make::Repeat(1), "same picture");
     }
 
     #[test]

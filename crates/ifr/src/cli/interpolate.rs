@@ -167,6 +167,8 @@ enum CutFill {
     Hold,
     /// The nearer of the two.
     Nearest,
+    /// A cross-fade from one to the other.
+    Blend,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -404,6 +406,7 @@ fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
         at_cut: match args.at_cut {
             CutFill::Hold => AtCut::Hold,
             CutFill::Nearest => AtCut::Nearest,
+            CutFill::Blend => AtCut::Blend,
         },
         copy_repeats: !args.compute_repeats,
         encoder: EncoderChoice {

@@ -1,5 +1,6 @@
 //! `ifr preview`: what a video's in-between frames will look like, on one sheet.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -135,22 +136,33 @@ impl Walk {
     ) -> Result<Option<[TimedFrame; 2]>, Failure> {
         let mut analyst = Analyst::new(CutSource::Detect, Repeats::Similar);
         let mut before: Option<TimedFrame> = None;
+        let mut waiting = VecDeque::new();
         let mut tried = 0;
-        while let Some(frame) = self.next(source)? {
-            let start = self.start.unwrap_or(frame.pts);
-            if frame.pts - start < place {
-                continue;
+        loop {
+            let next = self.next(source)?;
+            let ended = next.is_none();
+            match next {
+                None => analyst.finish(),
+                Some(frame) if frame.pts - self.start.unwrap_or(frame.pts) < place => continue,
+                Some(frame) => {
+                    analyst.push(&frame.frame, frame.pts);
+                    waiting.push_back(frame);
+                }
             }
-            let link = analyst.push(&frame.frame, frame.pts);
-            let pair = before.replace(frame.clone()).map(|first| [first, frame]);
-            match (pair, link) {
-                (Some(pair), Link::Continuous) => return Ok(Some(pair)),
-                (Some(pair), Link::Same) if tried >= TRIED => return Ok(Some(pair)),
-                (Some(_), _) => tried += 1,
-                (None, _) => {}
+            while let Some(link) = analyst.pop() {
+                let Some(frame) = waiting.pop_front() else { break };
+                let pair = before.replace(frame.clone()).map(|first| [first, frame]);
+                match (pair, link) {
+                    (Some(pair), Link::Continuous) => return Ok(Some(pair)),
+                    (Some(pair), Link::Same) if tried >= TRIED => return Ok(Some(pair)),
+                    (Some(_), _) => tried += 1,
+                    (None, _) => {}
+                }
+            }
+            if ended {
+                return Ok(None);
             }
         }
-        Ok(None)
     }
 }
 

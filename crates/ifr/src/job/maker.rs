@@ -8,6 +8,7 @@ use std::time::Instant;
 use ifr_frame::{Frame, Interpolate, Pair};
 use ifr_timeline::{Make, Planned, Schedule};
 
+use crate::job::fade::cross_fade;
 use crate::job::worker::{Fault, State, Write, send};
 use crate::job::{JobError, Progress};
 
@@ -51,6 +52,10 @@ impl Maker<'_> {
                     state.made += 1;
                     first
                 }
+                Make::Blend { first, .. } if !wanted => {
+                    state.repeated += 1;
+                    first
+                }
                 Make::Between { first, second, t } => {
                     let begin = Instant::now();
                     if let Some(engine) = engine.take() {
@@ -61,6 +66,12 @@ impl Maker<'_> {
                     state.interpolating += begin.elapsed();
                     state.made += 1;
                     frame
+                }
+                Make::Blend { first, second, t } => {
+                    state.repeated += 1;
+                    // Shots of different sizes or formats cannot be mixed: the nearer one stands in.
+                    let nearer = if t > 0.5 { &second } else { &first };
+                    cross_fade(&first, &second, t).map_or_else(|| Arc::clone(nearer), Arc::new)
                 }
             };
             state.planned += 1;

@@ -20,6 +20,7 @@
 
 mod analysis;
 mod error;
+mod fade;
 mod fingerprint;
 #[cfg(feature = "video")]
 mod folder;

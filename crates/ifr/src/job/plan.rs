@@ -330,6 +330,7 @@ impl fmt::Display for Plan {
         let at_cut = match self.at_cut {
             AtCut::Hold => "hold the last frame",
             AtCut::Nearest => "take the nearer frame",
+            AtCut::Blend => "cross-fade",
         };
         write!(f, "  cuts    {cuts}; {at_cut}")?;
         if let Some(making) = &self.making {
