@@ -31,6 +31,7 @@ mod analyst;
 mod cadence;
 mod cut_list;
 mod cuts;
+pub mod overlay;
 mod same;
 mod schedule;
 mod thumb;
