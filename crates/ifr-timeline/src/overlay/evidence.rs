@@ -35,10 +35,12 @@ const CORNERS: f32 = 0.15;
 const GAP: usize = 2;
 /// A group's surroundings: cells so near to one of its own.
 const RING: usize = 2;
-/// Moving pixels from which a cell of the surroundings counts …
-const RING_MOVES: u16 = 24;
-/// … and the share of those that must.
-const RING_SHARE: f32 = 0.75;
+/// The share of the surroundings that must move …
+const RING_MOVES: f32 = 0.5;
+/// … and the share that may be at rest, so that the group is the whole of what stands still there.
+const RING_STILL: f32 = 0.2;
+/// Moving pixels below which a cell is at rest.
+const RING_DEAD: u16 = 2;
 /// How far from a still edge flat pixels belong to it …
 const INSIDE: usize = 8;
 /// … while they do not range over more codes than this.
@@ -218,14 +220,27 @@ impl Cells {
                     }
                 }
             }
-            let (mut around, mut moving) = (0, 0);
-            for j in group.iter().flat_map(|&i| near(i, RING)) {
-                if chosen[j] == 0 && std::mem::replace(&mut ring[j], start) != start {
-                    around += 1;
-                    moving += usize::from(self.moving[j] >= RING_MOVES);
+            // Cells between others of the group, along a row or a column, are inside.
+            let mut spans = vec![(usize::MAX, 0); w + h];
+            for &i in &group {
+                for (span, at) in [(i % w, i / w), (w + i / w, i % w)] {
+                    let (low, high) = &mut spans[span];
+                    (*low, *high) = ((*low).min(at), (*high).max(at));
                 }
             }
-            if moving as f32 >= RING_SHARE * around as f32 && around > 0 {
+            let inside = |i: usize| {
+                [(i % w, i / w), (w + i / w, i % w)].iter().any(|&(span, at)| (spans[span].0..spans[span].1).contains(&at))
+            };
+            let (mut around, mut moving, mut dead) = (0, 0, 0);
+            for j in group.iter().flat_map(|&i| near(i, RING)) {
+                if chosen[j] == 0 && std::mem::replace(&mut ring[j], start) != start && !inside(j) {
+                    around += 1;
+                    moving += usize::from(self.moving[j] >= CELL_MOVES);
+                    dead += usize::from(self.moving[j] < RING_DEAD);
+                }
+            }
+            let share = |n: usize| n as f32 / around as f32;
+            if around > 0 && share(moving) >= RING_MOVES && share(dead) <= RING_STILL {
                 group.iter().for_each(|&i| chosen[i] = FILLED);
             }
         }

@@ -121,7 +121,10 @@ impl<T> OverlayTracker<T> {
         let mut windows = self.found.iter().filter(|(first, _)| *first < i && i < first + WINDOW);
         let mut all = windows.next()?.1.clone();
         for (_, mask) in windows {
-            all.iter_mut().zip(mask).for_each(|(a, &b)| *a = (*a).max(b));
+            // Found by any, filled if all that found it say so: 0 is made the largest by taking 1 away.
+            all.iter_mut()
+                .zip(mask)
+                .for_each(|(a, &b)| *a = a.wrapping_sub(1).min(b.wrapping_sub(1)).wrapping_add(1));
         }
         Some(all)
     }
