@@ -83,7 +83,7 @@ fn main() -> Result<()> {
     let kept: Vec<_> = frames.iter().step_by(every).collect();
     let mut tracker = OverlayTracker::new();
     let mut analyst = Analyst::new(CutSource::Detect, Repeats::default());
-    let mut masks = Vec::new();
+    let mut over: Vec<Overlaid> = Vec::new();
     let begin = Instant::now();
     let mut links = Vec::new();
     for f in &kept {
@@ -92,11 +92,11 @@ fn main() -> Result<()> {
     let analyst_time = begin.elapsed().as_secs_f64();
     let begin = Instant::now();
     for (i, f) in kept.iter().enumerate() {
-        tracker.push(i, &f.frame, links[i]);
+        tracker.push(i, f.frame.clone(), links[i]);
     }
     tracker.finish();
     while let Some((_, m)) = tracker.pop() {
-        masks.push(m);
+        over.push(m);
     }
     let track_time = begin.elapsed().as_secs_f64() / kept.len() as f64;
     let model: Model = model.parse()?;
@@ -104,12 +104,12 @@ fn main() -> Result<()> {
     let mut plain = Interpolator::new(&model, &device)?;
     let mut cleaned = Interpolator::new(&model, &device)?;
     let begin = Instant::now();
-    let over: Vec<Overlaid> =
-        kept.iter().zip(&masks).map(|(f, m)| Overlaid::new(f.frame.clone(), m.clone()).unwrap()).collect();
+    for o in &over {
+        o.clean()?;
+    }
     let t_clean = begin.elapsed().as_secs_f64();
-    let bare: Vec<Overlaid> = over.iter().map(|o| Overlaid { clean: o.frame.clone(), ..o.clone() }).collect();
-    let filled = masks.iter().filter(|m| m.as_ref().is_some_and(|m| m.is_filled())).count();
-    let mut sums = [[Sum::default(); 3]; 4];
+    let filled = over.iter().filter(|o| o.mask().is_some_and(|m| m.is_filled())).count();
+    let mut sums = [[Sum::default(); 3]; 3];
     let (mut t_make, mut t_keep) = (0.0, 0.0);
     let mut masked = 0;
     for i in 0..kept.len() - 1 {
@@ -121,19 +121,18 @@ fn main() -> Result<()> {
         let begin = Instant::now();
         let base = plain.pair(a, b)?.at(0.5)?;
         t_make += begin.elapsed().as_secs_f64();
-        let ms = [&masks[i], &masks[i + 1]];
-        let (mut one, mut two) = (base.clone(), base.clone());
+        let ms = [over[i].mask(), over[i + 1].mask()];
+        let mut two = base.clone();
         let any = ms.iter().any(|m| m.is_some());
         if any {
             masked += 1;
-            one = Overlaid::keep(base.clone(), &bare[i], &bare[i + 1], 0.5)?;
-            let made = cleaned.pair(&over[i].clean, &over[i + 1].clean)?.at(0.5)?;
+                        let made = cleaned.pair(over[i].clean()?, over[i + 1].clean()?)?.at(0.5)?;
             let begin = Instant::now();
             two = Overlaid::keep(made, &over[i], &over[i + 1], 0.5)?;
             t_keep += begin.elapsed().as_secs_f64();
         }
         let nearest = keep_all(a, b)?;
-        for (sums, made) in sums.iter_mut().zip([&base, &one, &two, &nearest]) {
+        for (sums, made) in sums.iter_mut().zip([&base, &two, &nearest]) {
             sums[0].add(made, truth, &vec![true; w * h], true);
             sums[1].add(made, truth, &mask, true);
             sums[2].add(made, truth, &mask, false);
@@ -144,10 +143,10 @@ fn main() -> Result<()> {
                 s.add(f, truth, &mask, true);
                 s.abs / s.n
             };
-            println!("{i} {:.3} {:.3} {:.3} {:.3}", err(&base), err(&one), err(&two), err(&nearest));
+            println!("{i} {:.3} {:.3} {:.3}", err(&base), err(&two), err(&nearest));
         }
         if let Some(dir) = &png {
-            for (name, f) in [("base", &base), ("one", &one), ("two", &two), ("truth", &**truth), ("clean", &*over[i].clean)] {
+            for (name, f) in [("base", &base), ("two", &two), ("truth", &**truth), ("clean", &**over[i].clean()?)] {
                 std::fs::write(dir.join(format!("{name}_{i:03}.gray")), f.planes()[0].as_u8().unwrap())?;
             }
             if let Some(m) = ms[0] {
@@ -165,7 +164,7 @@ fn main() -> Result<()> {
         t_make * 1e3 / (kept.len() - 1) as f64,
         t_keep * 1e3 / masked.max(1) as f64
     );
-    for (name, s) in ["made", "replaced", "filled", "blend"].iter().zip(&sums) {
+    for (name, s) in ["made", "kept", "blend"].iter().zip(&sums) {
         println!(
             "  {name:9} whole {:.3} dB   region {:.2} dB mae {:.3} rmse {:.3}   outside {:.3} dB",
             s[0].psnr(),

@@ -50,9 +50,7 @@ impl OverlayMask {
         let mut layer = Layer::new(w.div_ceil(side[0]), h.div_ceil(side[1]));
         let mut weights = vec![0.0; w];
         for (y, row) in codes.chunks_exact(w).enumerate() {
-            if !self.filled_row(step, y, &mut weights) {
-                weights.fill(0.0);
-            }
+            let span = self.filled_row(step, y, &mut weights);
             let at = y / side[1] * layer.width;
             let blocks = row.chunks(side[0]).zip(weights.chunks(side[0]));
             let sums = layer.value[at..].iter_mut().zip(&mut layer.weight[at..]);
@@ -64,18 +62,16 @@ impl OverlayMask {
                     *weight += seen;
                 }
             }
+            weights[span].fill(0.0);
         }
         let full = (side[0] * side[1]) as f32;
         let filled = layer.filled(full);
         for (y, row) in codes.chunks_exact_mut(w).enumerate() {
-            if !self.filled_row(step, y, &mut weights) {
-                continue;
-            }
-            for (x, (p, c)) in row.iter_mut().zip(&weights).enumerate() {
-                if *c > 0.0 {
-                    let value = filled.at(x, y, side);
-                    let old = from(p);
-                    *p = to(old + c * (value - old));
+            for x in self.filled_row(step, y, &mut weights) {
+                let weight = weights[x];
+                if weight > 0.0 {
+                    let old = from(&row[x]);
+                    row[x] = to(old + weight * (filled.at(x, y, side) - old));
                 }
             }
         }

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::evidence::{FILLED, dilate};
 use super::luma::group;
 
@@ -13,39 +15,51 @@ pub struct OverlayMask {
     group: usize,
     width: usize,
     height: usize,
-    /// Weights times 255.
-    weights: Vec<u8>,
-    /// How much of the overlay is taken out where motion is looked for, likewise; at most the weight.
-    filled: Option<Vec<u8>>,
+    /// What is kept.
+    kept: Weights,
+    /// What is taken out where motion is looked for; nowhere more than what is kept.
+    filled: Option<Weights>,
+}
+
+/// Weights times 255, and the columns of each row outside of which all are 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Weights {
+    values: Vec<u8>,
+    spans: Vec<(usize, usize)>,
+}
+
+impl Weights {
+    fn new(values: Vec<u8>, width: usize) -> Self {
+        let span = |row: &[u8]| {
+            let first = row.iter().position(|&v| v > 0)?;
+            Some((first, row.iter().rposition(|&v| v > 0)? + 1))
+        };
+        let spans = values.chunks_exact(width).map(|row| span(row).unwrap_or((0, 0))).collect();
+        Self { values, spans }
+    }
 }
 
 impl OverlayMask {
     /// The mask around what was found (see [`overlay`](super::evidence::overlay)) in frames of that size; `None` where that
     /// is nothing.
-    pub(super) fn new((width, height): (usize, usize), mut found: Vec<u8>) -> Option<Self> {
+    pub(super) fn new((width, height): (usize, usize), found: &[u8]) -> Option<Self> {
         let group = group(width, height);
         let (w, h) = (width.div_ceil(group), height.div_ceil(group));
         if found.len() != w * h || found.iter().all(|&v| v == 0) {
             return None;
         }
-        let only = |from: &[u8], least: u8| from.iter().map(|&v| if v >= least { 255 } else { 0 }).collect();
-        let filled = found.contains(&FILLED).then(|| {
-            let mut filled: Vec<u8> = only(&found, FILLED);
-            dilate(&mut filled, w, h, RIM + SPARE);
-            soften(&filled, w, h)
-        });
-        found = only(&found, 1);
-        dilate(&mut found, w, h, RIM);
-        let mut weights = soften(&found, w, h);
+        let around = |least: u8, reach: usize| {
+            let mut mask: Vec<u8> = found.iter().map(|&v| if v >= least { 255 } else { 0 }).collect();
+            dilate(&mut mask, w, h, reach);
+            soften(&mask, w, h)
+        };
+        let mut kept = around(1, RIM);
+        let filled = found.contains(&FILLED).then(|| around(FILLED, RIM + SPARE));
         if let Some(filled) = &filled {
-            weights.iter_mut().zip(filled).for_each(|(w, &f)| *w = (*w).max(f));
+            kept.iter_mut().zip(filled).for_each(|(k, &f)| *k = (*k).max(f));
         }
-        Some(Self { group, width: w, height: h, weights, filled })
-    }
-
-    /// Whether motion should be looked for in the [clean](Self::clean) frame.
-    pub fn is_filled(&self) -> bool {
-        self.filled.is_some()
+        let filled = filled.map(|values| Weights::new(values, w));
+        Some(Self { group, width: w, height: h, kept: Weights::new(kept, w), filled })
     }
 
     /// Pixels a row: the frame's luma columns by the side of a mask's pixel, rounded up.
@@ -58,48 +72,64 @@ impl OverlayMask {
         self.height
     }
 
-    /// The weights, row by row, times 255.
+    /// How much of each pixel is kept, row by row, times 255.
     pub fn weights(&self) -> &[u8] {
-        &self.weights
+        &self.kept.values
     }
 
-    /// Weights of row `y` of a plane whose samples stand for `step` luma columns and rows each, 0 ..= 1; `false`, and
-    /// nothing written, where all are 0.
-    pub(super) fn row(&self, step: (usize, usize), y: usize, out: &mut [f32]) -> bool {
-        self.sample(&self.weights, step, y, out)
+    /// Whether motion is better looked for in the frame [without](Self::clean) its overlay.
+    pub fn is_filled(&self) -> bool {
+        self.filled.is_some()
+    }
+
+    /// How much of row `y` of a plane is kept, 0 ..= 1: writes the columns it yields; in others it is 0. The plane's samples
+    /// stand for `step` luma columns and rows each.
+    pub(super) fn kept_row(&self, step: (usize, usize), y: usize, out: &mut [f32]) -> Range<usize> {
+        self.sample(&self.kept, step, y, out)
     }
 
     /// The same of how much is taken out.
-    pub(super) fn filled_row(&self, step: (usize, usize), y: usize, out: &mut [f32]) -> bool {
-        self.filled.as_ref().is_some_and(|filled| self.sample(filled, step, y, out))
+    pub(super) fn filled_row(&self, step: (usize, usize), y: usize, out: &mut [f32]) -> Range<usize> {
+        self.filled.as_ref().map_or(0..0, |filled| self.sample(filled, step, y, out))
     }
 
-    fn sample(&self, weights: &[u8], step: (usize, usize), y: usize, out: &mut [f32]) -> bool {
-        let place = |i: usize, step: usize, side: usize| {
-            let at = ((i as f32 + 0.5) * step as f32 / self.group as f32 - 0.5).max(0.0);
-            let low = (at as usize).min(side - 1);
-            (low, (low + 1).min(side - 1), at - low as f32)
+    /// Where a plane's sample `i` lies among the mask's pixels: between which two, and how far from the first.
+    fn place(&self, i: usize, step: usize, side: usize) -> (usize, usize, f32) {
+        let at = ((i as f32 + 0.5) * step as f32 / self.group as f32 - 0.5).max(0.0);
+        let low = (at as usize).min(side - 1);
+        (low, (low + 1).min(side - 1), at - low as f32)
+    }
+
+    fn sample(&self, from: &Weights, step: (usize, usize), y: usize, out: &mut [f32]) -> Range<usize> {
+        let (top, bottom, fy) = self.place(y, step.1, self.height);
+        let (a, b) = (from.spans[top], from.spans[bottom]);
+        let (low, high) = match (a.1, b.1) {
+            (0, 0) => return 0..0,
+            (0, _) => b,
+            (_, 0) => a,
+            _ => (a.0.min(b.0), a.1.max(b.1)),
         };
-        let (top, bottom, fy) = place(y, step.1, self.height);
-        let line = |y: usize| &weights[y * self.width..(y + 1) * self.width];
+        let line = |y: usize| &from.values[y * self.width..(y + 1) * self.width];
         let (a, b) = (line(top), line(bottom));
-        if a.iter().all(|&v| v == 0) && b.iter().all(|&v| v == 0) {
-            return false;
-        }
-        let mixed: Vec<f32> = a
-            .iter()
-            .zip(b)
-            .map(|(&a, &b)| (f32::from(a) + fy * (f32::from(b) - f32::from(a))) / 255.0)
-            .collect();
+        let mixed = |x: usize| {
+            let (a, b) = (f32::from(a[x]), f32::from(b[x]));
+            (a + fy * (b - a)) / 255.0
+        };
+        // The samples between the mask's pixels before the first and after the last that count.
+        let first = (low.saturating_sub(1) * self.group / step.0).min(out.len());
+        let last = ((high + 1) * self.group).div_ceil(step.0).min(out.len());
         if step.0 == self.group {
-            out.iter_mut().zip(&mixed).for_each(|(o, m)| *o = *m);
-            return true;
+            for (x, o) in out.iter_mut().enumerate().take(last).skip(first) {
+                *o = mixed(x.min(self.width - 1));
+            }
+        } else {
+            for (x, o) in out.iter_mut().enumerate().take(last).skip(first) {
+                let (l, r, fx) = self.place(x, step.0, self.width);
+                let (l, r) = (mixed(l), mixed(r));
+                *o = l + fx * (r - l);
+            }
         }
-        for (x, o) in out.iter_mut().enumerate() {
-            let (l, r, fx) = place(x, step.0, self.width);
-            *o = mixed[l] + fx * (mixed[r] - mixed[l]);
-        }
-        true
+        first..last
     }
 }
 

@@ -5,7 +5,7 @@ use ifr_frame::Frame;
 
 use super::evidence::{self, WINDOW};
 use super::luma::Luma;
-use super::mask::OverlayMask;
+use super::{Overlaid, OverlayMask};
 use crate::Link;
 
 /// Finds what stands still over a moving picture: captions, logos, displays, letterbox bars.
@@ -24,8 +24,8 @@ pub struct OverlayTracker<T> {
     /// What was found in the last windows, each with the number of its first frame in the shot.
     found: VecDeque<(usize, Vec<u8>)>,
     /// Frames whose masks are not known yet, with their numbers in the shot.
-    waiting: VecDeque<(T, usize)>,
-    ready: VecDeque<(T, Option<Arc<OverlayMask>>)>,
+    waiting: VecDeque<(T, Arc<Frame>, usize)>,
+    ready: VecDeque<(T, Overlaid)>,
 }
 
 impl<T> Default for OverlayTracker<T> {
@@ -54,14 +54,14 @@ impl<T> OverlayTracker<T> {
     }
 
     /// Takes the next frame, how it links to the one before, and what is to come back with its mask.
-    pub fn push(&mut self, item: T, frame: &Frame, link: Link) {
+    pub fn push(&mut self, item: T, frame: Arc<Frame>, link: Link) {
         let size = (frame.width(), frame.height());
         if link == Link::Cut || size != self.size {
             self.end_shot();
             self.size = size;
         }
-        self.frames.push_back(Luma::of(frame));
-        self.waiting.push_back((item, self.count));
+        self.frames.push_back(Luma::of(&frame));
+        self.waiting.push_back((item, frame, self.count));
         self.count += 1;
         if self.frames.len() == WINDOW {
             let start = self.count - WINDOW;
@@ -81,8 +81,8 @@ impl<T> OverlayTracker<T> {
         self.end_shot();
     }
 
-    /// The next frame's companion with the mask of the frame's overlays; `None` for the mask: it has none.
-    pub fn pop(&mut self) -> Option<(T, Option<Arc<OverlayMask>>)> {
+    /// What came with the next frame, and the frame with its overlays.
+    pub fn pop(&mut self) -> Option<(T, Overlaid)> {
         self.ready.pop_front()
     }
 
@@ -95,10 +95,9 @@ impl<T> OverlayTracker<T> {
 
     /// Makes the frames before number `end` of the shot ready.
     fn release(&mut self, end: usize) {
-        while let Some((_, i)) = self.waiting.front().filter(|(_, i)| *i < end) {
-            let mask = self.mask(*i);
-            let Some((item, _)) = self.waiting.pop_front() else { break };
-            self.ready.push_back((item, mask));
+        while self.waiting.front().is_some_and(|(.., i)| *i < end) {
+            let Some((item, frame, i)) = self.waiting.pop_front() else { break };
+            self.ready.push_back((item, Overlaid::new(frame, self.mask(i))));
         }
     }
 
@@ -113,7 +112,7 @@ impl<T> OverlayTracker<T> {
             }),
             (a, b) => a.or(b).flatten(),
         };
-        OverlayMask::new(self.size, both?).map(Arc::new)
+        OverlayMask::new(self.size, &both?).map(Arc::new)
     }
 
     /// What is still between frame `i` of the shot and the one before: in any window that holds both.
