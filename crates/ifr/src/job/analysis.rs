@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ifr_frame::{Frame, Time};
+use ifr_frame::Time;
+use ifr_timeline::overlay::{Overlaid, OverlayTracker};
 use ifr_timeline::{Analyst, Cadence, Link};
 use ifr_video::{TimedFrame, VideoError};
 
-use crate::job::{JobError, Plan};
+use crate::job::{JobError, Overlays, Plan};
 
 /// The longest a frame is shown: beyond it a timestamp is taken for damage, not for an hour-long picture.
 const LONGEST: Time = Time::HOUR;
@@ -18,14 +19,30 @@ const LONGEST: Time = Time::HOUR;
 pub(super) struct Analysed {
     /// Its number among the source's frames, from 0.
     pub(super) index: u64,
-    /// The picture.
-    pub(super) frame: Arc<Frame>,
+    /// The picture, and what stands still on it.
+    pub(super) frame: Arc<Overlaid>,
     /// When it is shown, as the source counts, with what its container rounded undone.
     pub(super) pts: Time,
     /// How long it is shown, likewise, where the container says so believably.
     pub(super) duration: Option<Time>,
     /// How it relates to the frame before.
     pub(super) link: Link,
+}
+
+/// All of [`Analysed`] but the picture.
+#[derive(Debug)]
+struct Timing {
+    index: u64,
+    pts: Time,
+    duration: Option<Time>,
+    link: Link,
+}
+
+impl Timing {
+    fn with(self, frame: Overlaid) -> Analysed {
+        let Self { index, pts, duration, link } = self;
+        Analysed { index, frame: Arc::new(frame), pts, duration, link }
+    }
 }
 
 /// Stages that every source frame goes through, in order. Some may hold frames back to see what follows.
@@ -36,6 +53,8 @@ pub(super) struct Analysis {
     analyst: Analyst,
     last: Option<Time>,
     read: u64,
+    /// `None`: overlays are not looked for.
+    overlays: Option<OverlayTracker<Timing>>,
     ready: VecDeque<Analysed>,
 }
 
@@ -47,6 +66,7 @@ impl Analysis {
             analyst: Analyst::new(plan.cuts.clone(), plan.repeats),
             last: None,
             read: 0,
+            overlays: (plan.overlays == Overlays::Keep).then(OverlayTracker::new),
             ready: VecDeque::new(),
         }
     }
@@ -63,9 +83,28 @@ impl Analysis {
         }
         let link = self.analyst.push(&timed.frame, pts);
         let duration = timed.duration.filter(|&d| d <= LONGEST).map(|d| self.cadence.span(d));
-        self.ready.push_back(Analysed { index: self.read, frame: timed.frame, pts, duration, link });
+        let timing = Timing { index: self.read, pts, duration, link };
         self.read += 1;
+        match &mut self.overlays {
+            Some(tracker) => tracker.push(timing, timed.frame, link),
+            None => self.ready.push_back(timing.with(Overlaid::new(timed.frame, None))),
+        }
+        self.collect();
         Ok(())
+    }
+
+    /// Ends the source: what was held back becomes ready.
+    pub(super) fn finish(&mut self) {
+        if let Some(tracker) = &mut self.overlays {
+            tracker.finish();
+        }
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        while let Some((timing, frame)) = self.overlays.as_mut().and_then(OverlayTracker::pop) {
+            self.ready.push_back(timing.with(frame));
+        }
     }
 
     /// The next frame of which all is known.

@@ -39,7 +39,7 @@ pub use error::JobError;
 pub use making::Making;
 pub use plan::Plan;
 pub use progress::{Progress, Report};
-pub use request::{EncoderChoice, Request};
+pub use request::{EncoderChoice, Overlays, Request};
 pub use run::{open, run};
 pub use speed::{Speed, SpeedError, Stretch};
 pub use still::{is_still, still, still_name};

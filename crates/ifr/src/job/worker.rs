@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use ifr_frame::{Frame, Interpolate, Time};
+use ifr_timeline::overlay::Overlaid;
 use ifr_timeline::{Link, Scheduler, Stamped};
 use ifr_video::{Item, StreamPacket, TimedFrame};
 
@@ -40,7 +41,7 @@ pub(super) struct Worker<'a> {
     maker: Maker<'a>,
     out: SyncSender<Write>,
     analysis: Analysis,
-    scheduler: Scheduler<Arc<Frame>>,
+    scheduler: Scheduler<Arc<Overlaid>>,
     pub(super) state: State,
 }
 
@@ -94,6 +95,8 @@ impl<'a> Worker<'a> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        self.analysis.finish();
+        self.advance(stop)?;
         let Self { scheduler, maker, out, .. } = self;
         let done = maker.make(scheduler.finish(), out, &mut self.state, stop)?;
         self.state.complete = done;
