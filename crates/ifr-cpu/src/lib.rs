@@ -32,6 +32,7 @@ mod peak;
 mod plan;
 mod prior;
 mod profile;
+mod rows;
 mod winograd;
 
 pub use engine::{Engine, EngineOptions};
@@ -42,3 +43,4 @@ pub use peak::peak_flops;
 pub use plan::alone::{Shared, Was};
 pub use plan::bands::Bands;
 pub use profile::StepTime;
+pub use rows::Rows;

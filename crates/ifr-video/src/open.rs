@@ -48,6 +48,14 @@ pub fn create(options: &OutputOptions, source: Option<&SourceInfo>) -> Result<Bo
     create_container(options, source)
 }
 
+/// Whether an output of this name is a container that FFmpeg writes: neither y4m, nor images, nor an animated image.
+pub fn is_container_name(path: &Path) -> bool {
+    cfg!(feature = "ffmpeg")
+        && !y4m::is_y4m_name(path)
+        && !images::is_sequence_name(path)
+        && !anim::is_animation_name(path)
+}
+
 #[cfg(feature = "ffmpeg")]
 fn open_container(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>, VideoError> {
     Ok(Box::new(crate::ffmpeg::open(path, options)?))

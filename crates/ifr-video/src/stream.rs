@@ -74,6 +74,8 @@ pub struct OpenOptions {
     pub threads: usize,
     /// The largest picture taken, in pixels; a larger one is an error before it is decoded.
     pub max_pixels: usize,
+    /// Whether frames are yielded; without them a container is not decoded beyond its first frame.
+    pub frames: bool,
     /// Whether packets of audio streams are yielded.
     pub audio: bool,
     /// Whether packets of subtitle, attachment and data streams are yielded.
@@ -85,7 +87,7 @@ pub struct OpenOptions {
 impl Default for OpenOptions {
     /// As many threads as the decoder likes, the largest picture that a [`Frame`] takes, all streams.
     fn default() -> Self {
-        Self { threads: 0, max_pixels: MAX_PIXELS, audio: true, extras: true, rate: None }
+        Self { threads: 0, max_pixels: MAX_PIXELS, frames: true, audio: true, extras: true, rate: None }
     }
 }
 

@@ -17,6 +17,7 @@ pub struct Interpolator {
     engine: Engine,
     /// What the model is called, with its file.
     model: String,
+    weights: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -88,7 +89,7 @@ impl Interpolator {
                 Engine::Net(Box::new(ScaledNet::new(net, options, engine)?))
             }
         };
-        Ok(Self { engine, model: model.to_string() })
+        Ok(Self { engine, model: model.to_string(), weights: model.checksum() })
     }
 
     /// Which instants it makes.
@@ -106,6 +107,7 @@ impl Interpolator {
     pub fn method(&self, width: usize, height: usize) -> Result<Method, InterpolatorError> {
         let mut method = Method {
             model: self.model.clone(),
+            weights: self.weights,
             flow_scale: None,
             refine_scale: None,
             times: self.times(),

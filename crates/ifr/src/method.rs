@@ -27,6 +27,8 @@ impl Times {
 pub struct Method {
     /// The model's name and, in brackets, its file.
     pub model: String,
+    /// CRC-32 of the network's parameters; `None`: the model is no network.
+    pub weights: Option<u32>,
     /// The scale at which a network finds motion; `None`: the model is no network.
     pub flow_scale: Option<Ratio>,
     /// The scale of its refiner; `None`: it has none.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -107,6 +108,15 @@ pub(crate) struct Args {
     /// Overwrite existing outputs.
     #[arg(short, long)]
     force: bool,
+
+    /// Continue a run that was interrupted, whatever ended it: what is done is not done again, and the output is the
+    /// same as without interruption.
+    #[arg(long, conflicts_with = "force")]
+    resume: bool,
+
+    /// Source frames a segment; an interrupted run loses at most one [default: as many as make about 270 output frames].
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    segment_frames: Option<NonZeroU64>,
 
     /// Do not check for free space beforehand.
     #[arg(long)]
@@ -292,6 +302,8 @@ fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
         },
         audio: !args.no_audio,
         force: args.force,
+        resume: args.resume,
+        segment_frames: args.segment_frames,
         check_space: !args.no_space_check,
         threads: args.model.threads.map_or(0, std::num::NonZeroUsize::get),
         ..Request::new(input, speed)

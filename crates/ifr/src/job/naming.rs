@@ -55,6 +55,13 @@ pub(super) fn partial_directory(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// The folder of an output's segments: `OUT.EXT.partial/`.
+pub(super) fn segments(path: &Path) -> PathBuf {
+    let mut name = path.file_name().map(OsString::from).unwrap_or_default();
+    name.push(".partial");
+    path.with_file_name(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +79,7 @@ mod tests {
         assert_eq!(name(Speed::Factor(4), "shots/", None), "shots.x4");
         assert_eq!(partial(Path::new("a/b.c.mkv")), Path::new("a/b.c.partial.mkv"));
         assert_eq!(partial_directory(Path::new("a/shots.x2")).to_str(), Some("a/shots.x2.partial/"));
+        assert_eq!(segments(Path::new("a/b.c.mkv")), Path::new("a/b.c.mkv.partial"));
         assert_eq!(partial_directory(Path::new("a/shots/")).to_str(), Some("a/shots.partial/"));
     }
 }

@@ -1,3 +1,4 @@
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use ifr_frame::Rate;
@@ -55,6 +56,11 @@ pub struct Request {
     pub audio: bool,
     /// Whether an existing output is overwritten.
     pub force: bool,
+    /// Whether a run that was interrupted is continued.
+    pub resume: bool,
+    /// Source frames a segment, see [`Plan::segments`](crate::job::Plan::segments); `None`: as many as make about 270
+    /// output frames.
+    pub segment_frames: Option<NonZeroU64>,
     /// Whether free space is checked beforehand.
     pub check_space: bool,
     /// Threads for decoding and encoding; 0 lets FFmpeg choose.
@@ -76,6 +82,8 @@ impl Request {
             encoder: EncoderChoice::default(),
             audio: true,
             force: false,
+            resume: false,
+            segment_frames: None,
             check_space: true,
             threads: 0,
         }

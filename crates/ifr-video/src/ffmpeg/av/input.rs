@@ -190,14 +190,5 @@ fn side_data(stream: &ffi::AVStream) -> Vec<SideData> {
         return Vec::new();
     }
     // SAFETY: the list holds `count` entries, each of `size` bytes.
-    let entries = unsafe { slice::from_raw_parts(list, count) };
-    entries
-        .iter()
-        .filter(|e| !e.data.is_null())
-        .map(|e| SideData {
-            kind: e.type_.0 as i32,
-            // SAFETY: as above.
-            bytes: unsafe { slice::from_raw_parts(e.data, e.size as usize) }.to_vec(),
-        })
-        .collect()
+    unsafe { SideData::copies_of(slice::from_raw_parts(list, count)) }
 }

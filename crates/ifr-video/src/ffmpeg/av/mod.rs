@@ -20,13 +20,13 @@ mod write;
 pub use codec::{Codec, CodecContext, EncoderSetup, Step};
 pub use dict::Dict;
 pub use error::AvError;
-pub use frame::AvFrame;
+pub use frame::{AvFrame, Streamed};
 pub use graph::Graph;
 pub use input::{Chapter, Input, StreamView};
 pub use log::route_log;
 pub use output::{Muxer, Output};
 pub use packet::Packet;
-pub use params::{Kind, Params, SideData};
+pub use params::{Kind, Params, SideData, VideoParts};
 pub use pixel::{Component, PixFmt};
 pub use write::{Writer, Written};
 
