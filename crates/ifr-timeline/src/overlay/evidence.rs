@@ -1,5 +1,6 @@
 //! What stands still in a window of frames while its surroundings move.
 
+use super::bars;
 use super::luma::Luma;
 
 /// Frames in a window: what does not change in so many is still.
@@ -51,7 +52,7 @@ pub(super) const KEPT: u8 = 128;
 /// A pixel that is to be kept, and to be taken out of the frame in which motion is looked for.
 pub(super) const FILLED: u8 = 255;
 
-/// Pixels ([`KEPT`], [`FILLED`] or 0) that belong to an overlay in all frames of a window; `None` where there are none.
+/// Pixels ([`KEPT`], [`FILLED`], [`BAR`](bars::BAR) or 0) that belong to an overlay in all frames of a window; `None` where there are none.
 pub(super) fn overlay(frames: &[&Luma; WINDOW]) -> Option<Vec<u8>> {
     let (w, h) = (frames[0].width, frames[0].height);
     if w < 4 * CELL || h < 4 * CELL {
@@ -59,8 +60,13 @@ pub(super) fn overlay(frames: &[&Luma; WINDOW]) -> Option<Vec<u8>> {
     }
     let (range, sum) = statistics(frames);
     let cells = Cells::count(&range, &sum, w, h);
-    let chosen = cells.chosen(&range, &sum, w, h)?;
-    Some(grow(&cells, &chosen, &range, &sum, w, h))
+    let chosen = cells.chosen(&range, &sum, w, h);
+    let mut mask = match &chosen {
+        Some(chosen) => grow(&cells, chosen, &range, &sum, w, h),
+        None => vec![0; w * h],
+    };
+    let barred = bars::mark(&mut mask, &range, &sum, w, h);
+    (barred || chosen.is_some()).then_some(mask)
 }
 
 /// Largest less smallest code over the window, and the sum.

@@ -1,6 +1,7 @@
 use std::ops::Range;
 
-use super::evidence::{FILLED, dilate};
+use super::bars::BAR;
+use super::evidence::{FILLED, KEPT, dilate};
 use super::luma::group;
 
 /// How far the mask reaches beyond what was found, in its own pixels: soft edges of letters.
@@ -53,11 +54,13 @@ impl OverlayMask {
             dilate(&mut mask, w, h, reach);
             soften(&mask, w, h)
         };
-        let mut kept = around(1, RIM);
+        let mut kept = around(KEPT, RIM);
         let filled = found.contains(&FILLED).then(|| around(FILLED, RIM + SPARE));
         if let Some(filled) = &filled {
             kept.iter_mut().zip(filled).for_each(|(k, &f)| *k = (*k).max(f));
         }
+        // Bars end sharply.
+        kept.iter_mut().zip(found).filter(|(_, f)| **f == BAR).for_each(|(k, _)| *k = 255);
         let filled = filled.map(|values| Weights::new(values, w));
         Some(Self { group, width: w, height: h, kept: Weights::new(kept, w), filled })
     }
