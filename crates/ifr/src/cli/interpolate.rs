@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, ValueEnum};
 use ifr::frame::{InterpolateError, Rate};
-use ifr::job::{self, EncoderChoice, JobError, Plan, Request, Speed, Stretch};
+use ifr::job::{self, EncoderChoice, JobError, Overlays, Plan, Request, Speed, Stretch};
 use ifr::timeline::{AtCut, CutList, CutSource};
 use ifr::{Interpolator, InterpolatorError, MemoryLimit};
 use serde_json::json;
@@ -80,6 +80,11 @@ pub(crate) struct Args {
     /// What stands between two shots: the last frame held, or the nearer one in time.
     #[arg(long, value_enum, default_value_t = CutFill::Hold, value_name = "WHAT")]
     at_cut: CutFill,
+
+    /// What becomes of captions, logos, displays and letterbox bars that stand still over a moving picture: kept as they
+    /// are, or treated as any other part of it.
+    #[arg(long, value_enum, default_value_t = OverlayUse::Keep, value_name = "WHAT")]
+    overlays: OverlayUse,
 
     /// Compute in-between frames of near-identical neighbours too, instead of copying.
     #[arg(long)]
@@ -169,6 +174,14 @@ enum CutFill {
     Nearest,
     /// A cross-fade from one to the other.
     Blend,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OverlayUse {
+    /// Sharp and still in made frames too.
+    Keep,
+    /// Not looked for.
+    Off,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -407,6 +420,10 @@ fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
             CutFill::Hold => AtCut::Hold,
             CutFill::Nearest => AtCut::Nearest,
             CutFill::Blend => AtCut::Blend,
+        },
+        overlays: match args.overlays {
+            OverlayUse::Keep => Overlays::Keep,
+            OverlayUse::Off => Overlays::Off,
         },
         copy_repeats: !args.compute_repeats,
         encoder: EncoderChoice {

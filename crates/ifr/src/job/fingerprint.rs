@@ -107,6 +107,7 @@ impl Fingerprint {
         set("speed", plan.speed.to_string());
         set("cuts", brief(&format!("{:?}", plan.cuts)));
         set("at cuts", format!("{:?}", plan.at_cut));
+        set("overlays", format!("{:?}", plan.overlays));
         set("repeats", format!("{:?}", plan.repeats));
         set("container", output.path.extension().unwrap_or_default().to_string_lossy().into_owned());
         set(

@@ -52,7 +52,7 @@ pub use journal::{Journal, JournalEntry, JournalError};
 pub use making::Making;
 pub use plan::Plan;
 pub use progress::{Progress, Report};
-pub use request::{EncoderChoice, Request};
+pub use request::{EncoderChoice, Overlays, Request};
 pub use run::{open, run};
 #[cfg(feature = "video")]
 pub use shard::{ShardReport, join_shards, plan_shards, run_shard};
