@@ -22,12 +22,12 @@ use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a thread that waits looks for what it waits for before it sleeps: about what waking it up would take.
-const SPIN: Duration = Duration::from_micros(40);
+const SPIN: Duration = Duration::from_micros(50);
 /// Of that, how long it does not offer the processor to others.
 const KEEP: Duration = Duration::from_micros(5);
 
@@ -121,6 +121,21 @@ impl Crew {
         rayon::join(|| self.gather(places.start..middle), || self.gather(middle..places.end));
     }
 
+    /// Where each thread's share of a step ends: what is done of all before that is at most as much as there is for each. What
+    /// this leaves to the last thread the others take from it.
+    fn divide(&self, units: usize, cost: &dyn Fn(usize) -> usize) {
+        let total: usize = (0..units).map(cost).sum();
+        let (mut end, mut before) = (0, 0);
+        for (i, share) in self.shares.iter().enumerate() {
+            let most = total * (i + 1) / self.threads();
+            while end < units && before + cost(end) <= most {
+                before += cost(end);
+                end += 1;
+            }
+            share.end.store(end as u32, Ordering::Relaxed);
+        }
+    }
+
     /// Does units of every step until the run is over.
     fn follow(&self, place: usize) {
         let _busy = Busy::new();
@@ -168,30 +183,33 @@ pub(crate) struct Lead<'a> {
 
 impl Lead<'_> {
     /// Calls `work` for each of so many units once, with the number of the thread that does it, which is less than
-    /// [`Crew::threads`]; no two threads have the same. Returns when all are done.
+    /// [`Crew::threads`]; no two threads have the same. Returns when all are done. `cost` says how long each will take, beside
+    /// the others.
     ///
     /// # Panics
     /// When a unit does; or when this is called by a unit.
-    pub(crate) fn share(&self, units: usize, work: &Work<'_>) {
+    pub(crate) fn share(&self, units: usize, cost: &dyn Fn(usize) -> usize, work: &Work<'_>) {
         let crew = self.crew;
         if units <= 1 || crew.threads() == 1 {
             return (0..units).for_each(|unit| work(unit, 0));
         }
+        assert!(u32::try_from(units).is_ok(), "fewer units than 4 billion");
         assert_eq!(crew.left.load(Ordering::SeqCst), 0, "a unit shares out no others");
-        let count = u32::try_from(units).expect("fewer units than 4 billion");
+        crew.divide(units, cost);
         let work: *const Work<'_> = work;
         // SAFETY: nobody has a unit, so nobody reads this meanwhile. The pointer's lifetime is forgotten: whoever follows it has
         // taken a unit of this step and not counted it as done yet, and this function does not return before all are, nor
         // unwinds (a unit's panic is caught; nothing else here panics).
         unsafe {
-            *crew.work.get() = Some(std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work))
-        };
+            *crew.work.get() = Some(std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work));
+        }
         crew.failed.store(false, Ordering::Relaxed);
         crew.left.store(units, Ordering::SeqCst);
-        let threads = crew.threads() as u64;
-        let part = |i: usize| (u64::from(count) * i as u64 / threads) as u32;
-        for (i, share) in crew.shares.iter().enumerate() {
-            share.fill(part(i)..part(i + 1));
+        let mut start = 0;
+        for share in &crew.shares {
+            let end = share.end.load(Ordering::Relaxed);
+            share.fill(start, end);
+            start = end;
         }
         crew.steps.fetch_add(1, Ordering::SeqCst);
         crew.begun.ring();
@@ -230,16 +248,25 @@ impl Drop for Busy {
     }
 }
 
-/// Units of a step that are to be had: the first and the one after the last, in a cache line of their own (and the one that
-/// processors fetch with it).
+/// A thread's share of a step, in a cache line of its own (and the one that processors fetch with it).
 #[derive(Default)]
 #[repr(align(128))]
-struct Share(AtomicU64);
+struct Share {
+    /// Units that are to be had: the first, and the one after the last.
+    left: AtomicU64,
+    /// The unit after the last there will be. The lead's alone.
+    end: AtomicU32,
+}
+
+/// Two numbers in one.
+fn pack(units: Range<u32>) -> u64 {
+    u64::from(units.start) << 32 | u64::from(units.end)
+}
 
 impl Share {
     /// For the lead, when there are none. Who takes one has seen all that the lead did before.
-    fn fill(&self, units: Range<u32>) {
-        self.0.store(u64::from(units.start) << 32 | u64::from(units.end), Ordering::Release);
+    fn fill(&self, start: u32, end: u32) {
+        self.left.store(pack(start..end), Ordering::Release);
     }
 
     fn first(&self) -> Option<usize> {
@@ -259,10 +286,10 @@ impl Share {
             (!units.is_empty()).then(|| {
                 let (unit, rest) = one(units);
                 taken = Some(unit as usize);
-                u64::from(rest.start) << 32 | u64::from(rest.end)
+                pack(rest)
             })
         };
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, rest).ok().and(taken)
+        self.left.fetch_update(Ordering::AcqRel, Ordering::Relaxed, rest).ok().and(taken)
     }
 }
 
@@ -315,3 +342,6 @@ impl Bell {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

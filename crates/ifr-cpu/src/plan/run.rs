@@ -30,7 +30,7 @@ pub(crate) struct Scratch {
 /// Does all units of a step of a plan that this buffer was made for, with scratch memory for as many threads as there are.
 pub(crate) fn run_step(lead: &Lead<'_>, step: &Step, level: Level, buffer: &mut Buffer, scratch: Scratch) {
     let memory = buffer.memory();
-    lead.share(step.units(), &|unit, thread| {
+    lead.share(step.units(), &|unit| step.cost(unit), &|unit, thread| {
         let scratch = scratch.start + thread * scratch.len;
         // SAFETY: the buffer is borrowed for this step alone, each unit is done once, and threads have different numbers.
         unsafe { run_unit(step, unit, level, memory, scratch) };
@@ -44,7 +44,7 @@ const MOVE_VALUES: usize = 1 << 16;
 pub(crate) fn move_kept(lead: &Lead<'_>, kept: &[Kept], how: Move, buffer: &mut Buffer) {
     let memory = buffer.memory();
     for &Kept { starts, len } in kept {
-        lead.share(len.div_ceil(MOVE_VALUES), &|unit, _| {
+        lead.share(len.div_ceil(MOVE_VALUES), &|_| 1, &|unit, _| {
             let at = unit * MOVE_VALUES;
             let n = MOVE_VALUES.min(len - at);
             // SAFETY: the buffer is borrowed for this alone; maps that are kept share no memory, and units are disjoint.
@@ -410,7 +410,7 @@ pub(crate) fn upload(lead: &Lead<'_>, map: &super::Map, values: &[f32], buffer: 
     let (layout, memory) = (map.layout, buffer.memory());
     let (width, height, rows) = (layout.width, layout.height, copied_rows(layout));
     let blocks = height.div_ceil(rows);
-    lead.share(map.planes.len() * blocks, &|unit, _| {
+    lead.share(map.planes.len() * blocks, &|_| 1, &|unit, _| {
         let (c, first) = (unit / blocks, unit % blocks * rows);
         let end = (first + rows).min(height);
         let values = &values[(c * height + first) * width..(c * height + end) * width];
