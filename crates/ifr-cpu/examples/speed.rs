@@ -5,7 +5,8 @@
 //! Prints the least wall time of several runs after a first one (of that first one with RUNS 0), and the processor time a run
 //! takes on all threads together, for the part that a pair's instants share and for one instant; a prior's own time is not in
 //! it. With `stream`, the first image of every pair but the first is known from the pair before; with `direct`, no convolution
-//! is done by Winograd's algorithm; with `whole`, no step runs band by band. Then the memory of all maps, and the most that the process ever had resident. Weights are
+//! is done by Winograd's algorithm; with `whole`, no step runs band by band. Then the memory of all maps, and the most that the process ever had resident: without
+//! `stream`, images are written into the engine row by row, and its output is read likewise, so that there is no copy of either. Weights are
 //! by rule, scales those published for the size.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
@@ -50,12 +51,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     if whole {
         engine.set_bands(Bands::Never);
     }
-    let image = |k: usize| -> Vec<f32> {
-        (0..3 * width * height).map(|i| ((i * 31 + k * 7919) % 1009) as f32 / 1008.0).collect()
-    };
-    let images = [image(1), image(2)];
+    engine.set_row_output(true);
+    let value = |i: usize, k: usize| ((i * 31 + k * 7919) % 1009) as f32 / 1008.0;
+    let image = |k: usize| -> Vec<f32> { (0..3 * width * height).map(|i| value(i, k)).collect() };
+    let prior = graph.inputs().len() > 3;
+    let images = if stream || prior { [image(1), image(2)] } else { [Vec::new(), Vec::new()] };
     // Nonsense for a prior, but the time does not depend on what it says.
-    let flows: Vec<f32> = (0..4 * width * height).map(|i| (i % 17) as f32 - 8.0).collect();
+    let flows: Vec<f32> =
+        (0..if prior { 4 * width * height } else { 0 }).map(|i| (i % 17) as f32 - 8.0).collect();
     let instant: [&[f32]; 3] = [&[0.5], &flows, &images[0]];
     let instant = &instant[..graph.inputs().len() - 2];
 
@@ -74,9 +77,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         let pictures = [&images[run % 2], &images[(run + 1) % 2]].map(|image| &image[..]);
         timed(&mut pair, &mut || match stream {
             true => engine.pair_sharing(width, height, pictures, shared),
-            false => engine.pair(width, height, &pictures),
+            false => engine.pair_with(width, height, |image, channel, y, row| {
+                let first = (channel * height + y) * width;
+                row.iter_mut().enumerate().for_each(|(x, v)| *v = value(first + x, 1 + (image + run) % 2));
+            }),
         })?;
-        timed(&mut at, &mut || engine.at(instant))?;
+        let mut rows = 0;
+        timed(&mut at, &mut || engine.at_rows(instant, |part| rows += part.rows().len()))?;
+        assert_eq!(rows, height, "all rows of the output");
     }
     println!(
         "{net} {width}x{height}, {threads} threads, {level}: pair {:.1} ms + instant {:.1} ms = {:.1} ms \
@@ -85,7 +93,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         1e3 * at[0],
         1e3 * (pair[0] + at[0]),
         1e3 * (pair[1] + at[1]),
-        engine.memory() as f64 / f64::from(1 << 20),
+        engine.maps() as f64 / f64::from(1 << 20),
         peak_bytes() / f64::from(1 << 20),
     );
     Ok(())

@@ -1,4 +1,5 @@
 //! A graph ready to run.
+#![allow(unsafe_code, reason = "rows of the buffer are lent to callers between steps")]
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,9 +14,11 @@ use crate::memory::Buffer;
 use crate::plan::alone::{self, Shared};
 use crate::plan::bands::Bands;
 use crate::plan::kernel::Kernel;
-use crate::plan::run::{Scratch, download, move_kept, run_step, upload};
+use crate::plan::run::{Scratch, download, fill_map, move_kept, run_step, upload};
+use crate::plan::step::Work;
 use crate::plan::{Choices, Constants, Plan, constants};
 use crate::profile::{Profile, StepTime};
+use crate::rows::Rows;
 
 /// How an [`Engine`] works. Its output depends, by rounding, on the level and on [`Engine::set_winograd`] alone.
 #[derive(Clone, Debug)]
@@ -72,6 +75,7 @@ pub struct Engine {
     sharing: bool,
     winograd: bool,
     bands: Bands,
+    row_output: bool,
     /// What has run of the plan: nothing, the pair's steps, or those of an instant too.
     done: Option<Phase>,
     profile: Option<Profile>,
@@ -112,6 +116,7 @@ impl Engine {
             crew: Crew::new(1),
             winograd: true,
             bands: Bands::default(),
+            row_output: false,
             done: None,
             profile: Profile::from_environment(),
         })
@@ -134,7 +139,7 @@ impl Engine {
         if self.plan.as_ref().is_some_and(fits) {
             return Ok(());
         }
-        let choices = Choices { winograd: self.winograd, bands: self.bands, level: self.options.level };
+        let choices = self.choices();
         // Weights are transformed on the engine's own threads, too.
         let make = || Plan::new(&self.graph, &self.kernels, &self.constants, choices, width, height, keep);
         let plan = on(self.options.pool.as_ref(), make)?;
@@ -185,16 +190,62 @@ impl Engine {
         }
     }
 
+    /// Whether outputs are to be taken from [`Engine::at_rows`] alone: they are then never there as a whole, which takes less memory.
+    /// Not so unless told otherwise.
+    pub fn set_row_output(&mut self, rows: bool) {
+        if self.row_output != rows {
+            (self.row_output, self.plan, self.done) = (rows, None, None);
+        }
+    }
+
+    fn choices(&self) -> Choices {
+        let Self { winograd, bands, row_output, .. } = *self;
+        Choices { winograd, bands, deliver: row_output, level: self.options.level }
+    }
+
     /// How many threads there are to work on.
     fn threads(&self) -> usize {
         self.options.pool.as_ref().map_or_else(rayon::current_num_threads, |pool| pool.current_num_threads())
     }
 
-    /// Bytes that all maps live in, for the size last prepared; 0 before that. Each thread has up to about 2 MB more for
-    /// itself.
+    /// Bytes that all maps live in, and what else steps leave to each other, for the size last prepared; 0 before that.
+    #[must_use]
+    pub fn maps(&self) -> usize {
+        self.plan.as_ref().map_or(0, |plan| plan.len * size_of::<f32>())
+    }
+
+    /// Bytes of all that the engine holds: packed weights, and for the size last prepared the maps and each thread's scratch
+    /// memory. What plans take beside is some megabytes at most.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.plan.as_ref().map_or(0, |plan| plan.len * size_of::<f32>())
+        self.weights() + self.buffer.len() * size_of::<f32>()
+    }
+
+    /// What [`Engine::memory`] would be with inputs of `width` × `height` and such bands. Takes as long as making a plan does:
+    /// some milliseconds.
+    ///
+    /// # Errors
+    /// As [`Engine::prepare`], but for [`CpuError::Memory`].
+    pub fn memory_for(&self, width: usize, height: usize, bands: Bands) -> Result<usize, CpuError> {
+        let keep = self.sharing.then_some(&self.twins[..]);
+        let choices = Choices { bands, ..self.choices() };
+        let plan = Plan::new(&self.graph, &self.kernels, &self.constants, choices, width, height, keep)?;
+        let floats = plan.len.saturating_add(plan.scratch.saturating_mul(self.threads()));
+        Ok(floats.saturating_mul(size_of::<f32>()).saturating_add(self.weights()))
+    }
+
+    /// Bytes of packed weights.
+    fn weights(&self) -> usize {
+        let mut known: Vec<*const Kernel> = Vec::new();
+        let mut bytes = 0;
+        for kernel in self.kernels.iter().flatten() {
+            // Nodes share kernels.
+            if !known.contains(&Arc::as_ptr(kernel)) {
+                known.push(Arc::as_ptr(kernel));
+                bytes += kernel.bytes();
+            }
+        }
+        bytes
     }
 
     /// Takes the inputs of a pair (those of the graph's inputs that are of [`Phase::Pair`], in order; each channels × height ×
@@ -208,7 +259,32 @@ impl Engine {
         self.done = None;
         self.prepare(width, height)?;
         self.check(Phase::Pair, inputs)?;
-        self.run(Phase::Pair, inputs, Shared::default());
+        self.run(Phase::Pair, inputs, Shared::default(), None);
+        self.done = Some(Phase::Pair);
+        Ok(())
+    }
+
+    /// As [`Engine::pair`], but inputs are written where the engine wants them, so that nobody needs to hold them as floats:
+    /// `fill` is called with the index of an input (among those of [`Phase::Pair`]), a channel, a row and that row's values to
+    /// write, for each row once, in this order.
+    ///
+    /// # Errors
+    /// As [`Engine::prepare`].
+    pub fn pair_with(
+        &mut self,
+        width: usize,
+        height: usize,
+        mut fill: impl FnMut(usize, usize, usize, &mut [f32]),
+    ) -> Result<(), CpuError> {
+        self.done = None;
+        self.prepare(width, height)?;
+        let Some(plan) = &self.plan else { return Err(CpuError::NoPair) };
+        for (index, i) in inputs_of(&self.graph, Phase::Pair).enumerate() {
+            fill_map(&plan.inputs[i], &mut self.buffer, |channel, row, values| {
+                fill(index, channel, row, values)
+            });
+        }
+        self.run(Phase::Pair, &[], Shared::default(), None);
         self.done = Some(Phase::Pair);
         Ok(())
     }
@@ -236,7 +312,7 @@ impl Engine {
         self.sharing |= !self.twins.is_empty();
         self.prepare(width, height)?;
         self.check(Phase::Pair, &images)?;
-        self.run(Phase::Pair, &images, shared);
+        self.run(Phase::Pair, &images, shared, None);
         self.done = Some(Phase::Pair);
         Ok(())
     }
@@ -252,8 +328,37 @@ impl Engine {
             return Err(CpuError::NoPair);
         }
         self.check(Phase::Instant, inputs)?;
-        self.run(Phase::Instant, inputs, Shared::default());
+        self.run(Phase::Instant, inputs, Shared::default(), None);
         self.done = Some(Phase::Instant);
+        Ok(())
+    }
+
+    /// As [`Engine::at`], and hands the outputs on: `take` is called with some rows of an output at a time, on one of the
+    /// engine's threads, until it had all of those that depend on an instant; each output's rows come in order. With
+    /// [`Engine::set_row_output`] that is while they are made.
+    ///
+    /// # Errors
+    /// As [`Engine::at`].
+    pub fn at_rows(
+        &mut self,
+        inputs: &[&[f32]],
+        mut take: impl FnMut(Rows<'_>) + Send,
+    ) -> Result<(), CpuError> {
+        if self.row_output && self.done.is_some() {
+            self.check(Phase::Instant, inputs)?;
+            self.run(Phase::Instant, inputs, Shared::default(), Some(&mut take));
+            self.done = Some(Phase::Instant);
+            return Ok(());
+        }
+        self.at(inputs)?;
+        let memory = self.buffer.memory();
+        let Some(plan) = &self.plan else { return Err(CpuError::NoPair) };
+        for (index, (map, &id)) in plan.outputs.iter().zip(self.graph.outputs()).enumerate() {
+            if self.graph.tensor(id).phase == Phase::Instant {
+                // SAFETY: the engine is borrowed, and no step runs.
+                take(unsafe { Rows::new(index, 0, map.layout, &map.planes, memory) });
+            }
+        }
         Ok(())
     }
 
@@ -269,6 +374,9 @@ impl Engine {
         };
         if self.done.is_none_or(|done| done < self.graph.tensor(id).phase) {
             return Err(CpuError::NotRun);
+        }
+        if self.row_output && self.graph.tensor(id).phase == Phase::Instant {
+            return Err(CpuError::HandedOn);
         }
         let shape = [1, map.planes.len(), map.layout.height, map.layout.width];
         if values.len() != shape.iter().product::<usize>() {
@@ -330,8 +438,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes the inputs of a phase and does its steps, but those that depend on a known image alone.
-    fn run(&mut self, phase: Phase, inputs: &[&[f32]], shared: Shared) {
+    /// Takes the inputs of a phase, those that are given, and does its steps, but those that depend on a known image alone.
+    /// `take`: who gets outputs row by row.
+    fn run(
+        &mut self,
+        phase: Phase,
+        inputs: &[&[f32]],
+        shared: Shared,
+        mut take: Option<&mut (dyn FnMut(Rows<'_>) + Send)>,
+    ) {
         let Some(plan) = &self.plan else { return };
         let range = match phase {
             Phase::Pair => 0..plan.pair_steps,
@@ -354,6 +469,10 @@ impl Engine {
                     let step = &plan.steps[index];
                     if images[step.node].is_some_and(|image| known[image]) {
                         continue;
+                    }
+                    if let (Work::Deliver { inputs, index, row }, Some(take)) = (&step.work, &mut take) {
+                        // SAFETY: the buffer is borrowed for this run alone, and no step runs meanwhile.
+                        take(unsafe { Rows::new(*index, *row, step.layout, inputs, buffer.memory()) });
                     }
                     let start = profile.is_some().then(Instant::now);
                     run_step(lead, step, level, buffer, scratch);

@@ -33,6 +33,11 @@ pub enum CpuError {
     /// An output that depends on a timestep before [`Engine::at`](crate::Engine::at).
     #[error("the output has not been computed: call Engine::at first")]
     NotRun,
+    /// An output that was handed on row by row, so that it is not there as a whole.
+    #[error(
+        "the output was handed on row by row: take it from Engine::at_rows, or set_row_output(false) before the pair"
+    )]
+    HandedOn,
     /// A map beyond what positions in a plane can tell apart.
     #[error("a map of {width}x{height} cannot be warped: use a smaller size or scale")]
     Extent {

@@ -33,6 +33,7 @@ mod peak;
 mod plan;
 mod prior;
 mod profile;
+mod rows;
 mod winograd;
 
 pub use engine::{Engine, EngineOptions};
@@ -43,3 +44,4 @@ pub use peak::peak_flops;
 pub use plan::alone::{Shared, Was};
 pub use plan::bands::Bands;
 pub use profile::StepTime;
+pub use rows::Rows;

@@ -23,6 +23,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pack;
 mod reference;
 #[cfg(test)]
@@ -75,6 +77,9 @@ pub(crate) unsafe fn run(level: Level, call: &Call<'_>, blocks: Range<usize>, ve
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Set::Avx512 => unsafe { avx512::run(call, blocks, vectors) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        Set::Neon => unsafe { neon::run(call, blocks, vectors) },
     }
 }
 

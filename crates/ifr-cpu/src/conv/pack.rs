@@ -67,6 +67,8 @@ fn largest_block(level: Level) -> usize {
         Set::Avx2 => 6,
         #[cfg(target_arch = "x86_64")]
         Set::Avx512 => 14,
+        #[cfg(target_arch = "aarch64")]
+        Set::Neon => 6,
     }
 }
 

@@ -1,7 +1,7 @@
 //! All that is not convolution: warps, resizes, splits and joins of phases, and arithmetic on rows.
 //!
 //! A kernel's body is an ordinary function over rows. The macro [`versions!`] compiles it for the baseline of the target (the
-//! scalar reference), for AVX2 and for AVX-512, where the compiler turns its loops into vector code; [`Level`] chooses at
+//! scalar reference, which on aarch64 is NEON's too), for AVX2 and for AVX-512, where the compiler turns its loops into vector code; [`Level`] chooses at
 //! run time. The bodies use no fused multiply-add, so every version yields the same bits.
 //!
 //! [`Level`]: crate::level::Level
@@ -41,6 +41,9 @@ macro_rules! versions {
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
                 $crate::level::Set::Avx512 => unsafe { avx512($($arg),*) },
+                // NEON is in this target's baseline: the compiler uses it everywhere.
+                #[cfg(target_arch = "aarch64")]
+                $crate::level::Set::Neon => $body($($arg),*),
             }
         }
     };

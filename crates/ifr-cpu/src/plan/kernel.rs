@@ -7,7 +7,6 @@ use ifr_net::{Activation, Conv, DeformConv, Graph, Node, Op, Parameters, Window}
 
 use crate::conv::Packed;
 use crate::level::Level;
-use crate::winograd;
 
 /// Which value a weight applies to: so many rows and columns away, in one phase of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,15 +30,6 @@ pub(crate) struct Part {
     pub(crate) phase: usize,
     /// Multiplications for each position, input and output that a direct summation takes.
     pub(crate) work: usize,
-    /// The weights transformed, once a plan wants them so.
-    winograd: OnceLock<winograd::Packed>,
-}
-
-impl Part {
-    /// The weights for [`winograd`]; for convolutions of nine taps.
-    pub(crate) fn winograd(&self) -> &winograd::Packed {
-        self.winograd.get_or_init(|| winograd::Packed::new(&self.packed))
-    }
 }
 
 /// The parts of one convolution node.
@@ -54,6 +44,13 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
+    /// Bytes of its weights, those of its joint form included.
+    pub(crate) fn bytes(&self) -> usize {
+        let own = |part: &Part| size_of_val(part.packed.weights.as_slice());
+        let joint = self.joint.get().and_then(Option::as_deref).map_or(0, Self::bytes);
+        self.parts.iter().map(own).sum::<usize>() + joint
+    }
+
     /// How far taps reach, in rows or columns of the map (or phase) they are applied to.
     pub(crate) fn reach(&self) -> usize {
         let taps = self.parts.iter().flat_map(|p| &p.taps);
@@ -95,7 +92,6 @@ impl Kernel {
                     outputs: first.outputs.start * phases..first.outputs.end * phases,
                     phase: 0,
                     work: first.work,
-                    winograd: OnceLock::new(),
                 }
             };
             let parts = (0..groups).map(part).collect();
@@ -217,7 +213,6 @@ fn kernel(
             outputs,
             phase: 0,
             work: k * k,
-            winograd: OnceLock::new(),
         }
     };
     Kernel { parts: (0..conv.groups).map(part).collect(), step: s, transposed: false, joint: OnceLock::new() }
@@ -259,7 +254,6 @@ fn transposed_kernel(
                 outputs,
                 phase,
                 work: at.len(),
-                winograd: OnceLock::new(),
             });
         }
     }

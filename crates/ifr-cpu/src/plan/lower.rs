@@ -221,6 +221,14 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// Adds the step that hands on an output.
+    pub(super) fn deliver(&mut self, id: TensorId, index: usize) {
+        let Some(node) = self.graph.nodes().iter().position(|node| node.output == id) else { return };
+        self.node = node;
+        let (inputs, layout) = (self.view(self.graph.view(id)), self.layout_of(id));
+        self.push(Work::Deliver { inputs, index, row: 0 }, Vec::new(), layout);
+    }
+
     fn layout(&self, extent: Extent) -> Layout {
         let (width, height) = extent.size(self.size.0, self.size.1);
         Layout::new(width, height, self.pads.get(&extent).copied().unwrap_or(1))
@@ -463,10 +471,12 @@ impl<'a> Lowering<'a> {
         let act = self.last_act();
         if self.winograd && act == Act::None && winograd::suits(&kernel, tiles) {
             let units = winograd::units(&kernel, tiles);
-            for part in &kernel.parts {
-                part.winograd();
-            }
-            self.push(Work::Winograd { kernel, parts, tiles, units }, Vec::new(), layout);
+            // Weights are put before it once bands are made.
+            self.push(
+                Work::Winograd { kernel, parts, tiles, units, weights: Vec::new() },
+                Vec::new(),
+                layout,
+            );
             return;
         }
         let masks = self.masks(layout);

@@ -8,6 +8,7 @@ mod lower;
 mod place;
 pub(crate) mod run;
 pub(crate) mod step;
+mod weights;
 mod winograd;
 
 use std::sync::Arc;
@@ -67,6 +68,8 @@ pub(crate) struct Choices {
     /// Whether convolutions may be done by Winograd's algorithm.
     pub(crate) winograd: bool,
     pub(crate) bands: Bands,
+    /// Whether outputs that depend on an instant are handed on as rows of them are made, and are never there as a whole.
+    pub(crate) deliver: bool,
     pub(crate) level: Level,
 }
 
@@ -90,6 +93,10 @@ impl Plan {
         lowering.phase(Phase::Pair);
         let pair_steps = lowering.steps.len();
         lowering.phase(Phase::Instant);
+        let delivered = |id: &TensorId| choices.deliver && graph.tensor(*id).phase == Phase::Instant;
+        for (index, id) in graph.outputs().iter().enumerate().filter(|(_, id)| delivered(id)) {
+            lowering.deliver(*id, index);
+        }
         let Lowering { steps, mut slots, tensors, .. } = lowering;
 
         let sampled = |step: &Step| match &step.work {
@@ -102,10 +109,16 @@ impl Plan {
         }
         let slot_of = |id: &TensorId| tensors[id.index()];
         let inputs: Vec<usize> = graph.inputs().iter().map(slot_of).collect();
-        let pinned = graph.outputs().iter().chain(keep.unwrap_or_default().iter().flatten()).map(slot_of);
+        let whole = graph.outputs().iter().filter(|id| !delivered(id));
+        let pinned = whole.chain(keep.unwrap_or_default().iter().flatten()).map(slot_of);
         let pinned: Vec<usize> = pinned.chain(inputs.iter().copied()).collect();
-        let (mut steps, pair_steps) = bands::divide(steps, pair_steps, &mut slots, &pinned, choices.bands);
+        let (steps, pair_steps) = bands::divide(steps, pair_steps, &mut slots, &pinned, choices.bands);
+        let (mut steps, pair_steps) = weights::before_use(steps, pair_steps, &mut slots);
         let mut lives = lives(graph, &mut steps, &slots, pair_steps, &slot_of);
+        for id in graph.outputs().iter().filter(|id| !delivered(id)) {
+            let life = &mut lives[slot_of(id)].steps;
+            *life = Some(life.as_ref().map_or(steps.len(), |l| *l.start())..=steps.len());
+        }
         for id in keep.unwrap_or_default().iter().flatten() {
             lives[slot_of(id)].steps = Some(0..=steps.len());
         }
@@ -141,7 +154,7 @@ impl Plan {
 
 /// From the step that first writes each slot to the last that uses it.
 ///
-/// What the pair's steps leave to those of an instant, and the outputs, live to the end, since further instants follow.
+/// What the pair's steps leave to those of an instant lives to the end, since further instants follow.
 fn lives(
     graph: &Graph,
     steps: &mut [Step],
@@ -163,9 +176,6 @@ fn lives(
     }
     for (i, step) in steps.iter_mut().enumerate() {
         step.visit(&mut |_, address| touch(lower::parts(*address).0, i));
-    }
-    for id in graph.outputs() {
-        touch(slot_of(id), end);
     }
     let life = |index: usize| {
         let steps = used[index].map(|(first, last)| {

@@ -93,6 +93,18 @@ unsafe fn run_unit(step: &Step, unit: usize, level: Level, memory: Memory, scrat
                     memory.write(plane, at + len).copy_within(*at.., 0);
                 }
             }
+            Work::Weights { kernel } => {
+                let blocks = |(part, &output): (usize, &Address)| {
+                    kernel.parts[part].packed.blocks.iter().map(move |block| (part, output, block))
+                };
+                let all = step.outputs.iter().enumerate().flat_map(blocks);
+                for (part, output, block) in all.skip(unit).take(1) {
+                    let packed = &kernel.parts[part].packed;
+                    let len = winograd::weights_len(packed) / packed.outputs() * block.len;
+                    let out = memory.write(output + winograd::weights_start(packed, block), len);
+                    winograd::transform_block(level, packed, block, out);
+                }
+            }
             Work::Sum { inputs, from, blocks, squares } => {
                 let (input, block) = (inputs[unit / blocks], unit % blocks);
                 let rows = block * SUM_ROWS..((block + 1) * SUM_ROWS).min(from.height);
@@ -180,14 +192,15 @@ pub(super) unsafe fn activate_vectors(
 /// # Safety
 /// As for [`run_unit`].
 unsafe fn run_winograd(step: &Step, unit: usize, level: Level, memory: Memory, scratch: usize) {
-    let Work::Winograd { kernel, parts, tiles, units } = &step.work else { return };
+    let Work::Winograd { kernel, parts, tiles, units, weights } = &step.work else { return };
     let unit = &units[unit];
     let (part, call) = (&kernel.parts[unit.part], &parts[unit.part]);
-    let (outputs, layout) = (&call.outputs, step.layout);
+    let (outputs, layout, weights) = (&call.outputs, step.layout, weights[unit.part]);
     let call = winograd::Call {
         base: memory.base(),
         direct: &part.packed,
-        packed: part.winograd(),
+        // SAFETY: nobody writes what a step reads.
+        weights: unsafe { memory.read(weights, winograd::weights_len(&part.packed)) },
         inputs: &call.inputs,
         outputs,
         residual: &call.residual,
@@ -391,9 +404,29 @@ unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level,
         | Work::Deform(_)
         | Work::Interleave { .. }
         | Work::Roll { .. }
+        | Work::Deliver { .. }
+        | Work::Weights { .. }
         | Work::Sum { .. }
         | Work::Mean { .. }
         | Work::Response { .. } => {}
+    }
+}
+
+/// Has a whole map written, channel by channel and row by row, zeroing its borders.
+pub(crate) fn fill_map(
+    map: &super::Map,
+    buffer: &mut Buffer,
+    mut fill: impl FnMut(usize, usize, &mut [f32]),
+) {
+    let (layout, memory) = (map.layout, buffer.memory());
+    for (channel, plane) in map.planes.iter().enumerate() {
+        // SAFETY: the buffer is borrowed for this alone.
+        let whole = unsafe { memory.write(plane - layout.front(), layout.plane()) };
+        whole.fill(0.0);
+        for y in 0..layout.height {
+            let at = layout.front() + y * layout.stride();
+            fill(channel, y, &mut whole[at..at + layout.width]);
+        }
     }
 }
 

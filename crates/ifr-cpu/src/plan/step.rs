@@ -73,8 +73,16 @@ pub(crate) enum Work {
     Join { inputs: Vec<Address>, from: Layout, step: usize },
     /// A convolution without stride; `act` follows the kernels' own epilogue.
     Conv { kernel: Arc<Kernel>, parts: Vec<PartCall>, masks: Arc<[u16]>, units: Vec<Unit>, act: Act },
-    /// A 3×3 convolution without stride, by Winograd's algorithm.
-    Winograd { kernel: Arc<Kernel>, parts: Vec<PartCall>, tiles: Tiles, units: Vec<Unit> },
+    /// A 3×3 convolution without stride, by Winograd's algorithm. `weights`: transformed, of each part.
+    Winograd {
+        kernel: Arc<Kernel>,
+        parts: Vec<PartCall>,
+        tiles: Tiles,
+        units: Vec<Unit>,
+        weights: Vec<Address>,
+    },
+    /// The transform of such a convolution's weights: one output for each part.
+    Weights { kernel: Arc<Kernel> },
     /// A backward warp of whole maps of the layout `from`, to rows from `row` on.
     Warp { images: Vec<Address>, flow: [Address; 2], from: Layout, row: usize },
     /// Planes of groups of `run` channels, interleaved: each group's take [`interleaved`](crate::kernels::deform::interleaved)
@@ -93,6 +101,8 @@ pub(crate) enum Work {
     Sum { inputs: Vec<Address>, from: Layout, blocks: usize, squares: bool },
     /// The sum of `count` such sums for each output, divided.
     Mean { sums: Address, count: usize, divisor: f64 },
+    /// Rows of output `index` of the graph from `row` on, handed to the caller: see [`Engine::at_rows`](crate::Engine::at_rows).
+    Deliver { inputs: Vec<Address>, index: usize, row: usize },
     /// The last rows of what outputs hold, `len` floats from `at` on, to the front of each plane.
     Roll { at: usize, len: usize },
     /// The gain that response normalisation has for each channel, from `count` such sums of squares for each.
@@ -165,9 +175,12 @@ impl Step {
             Work::Conv { units, .. } | Work::Winograd { units, .. } => units.len(),
             Work::Sum { inputs, blocks, .. } => inputs.len() * blocks,
             Work::Mean { .. } | Work::Response { .. } => 1,
+            // The engine does it by itself.
+            Work::Deliver { .. } => 0,
             Work::Interleave { .. } => self.layout.plane().div_ceil(INTERLEAVE_VALUES),
             Work::Deform(deform) => deform.units(),
             Work::Roll { .. } => self.outputs.len().div_ceil(self.rolled()),
+            Work::Weights { kernel } => kernel.parts.iter().map(|part| part.packed.blocks.len()).sum(),
             _ => self.layout.height.div_ceil(self.rows()),
         }
     }
@@ -187,10 +200,13 @@ impl Step {
         let mut read = |addresses: &mut [Address]| addresses.iter_mut().for_each(|a| f(false, a));
         match &mut self.work {
             Work::Fill { value } => f(false, value),
-            Work::Roll { .. } => {}
-            Work::Split { inputs, .. } | Work::Join { inputs, .. } | Work::Sum { inputs, .. } => read(inputs),
+            Work::Roll { .. } | Work::Weights { .. } => {}
+            Work::Split { inputs, .. }
+            | Work::Join { inputs, .. }
+            | Work::Sum { inputs, .. }
+            | Work::Deliver { inputs, .. } => read(inputs),
             Work::Conv { parts, .. } | Work::Winograd { parts, .. } => {
-                for part in parts {
+                for part in parts.iter_mut() {
                     part.inputs.iter_mut().chain(&mut part.residual).for_each(|a| f(false, a));
                     part.outputs.iter_mut().for_each(|a| f(true, a));
                 }
@@ -223,6 +239,9 @@ impl Step {
             }
             Work::Mean { sums, .. } | Work::Response { sums, .. } => f(false, sums),
         }
+        if let Work::Winograd { weights, .. } = &mut self.work {
+            weights.iter_mut().for_each(|a| f(false, a));
+        }
         self.outputs.iter_mut().for_each(|a| f(true, a));
     }
 
@@ -234,6 +253,8 @@ impl Step {
             Work::Join { .. } => "join",
             Work::Conv { .. } => "conv",
             Work::Winograd { .. } => "winograd",
+            Work::Weights { .. } => "weights",
+            Work::Deliver { .. } => "deliver",
             Work::Warp { .. } => "warp",
             Work::Interleave { .. } => "interleave",
             Work::Deform(_) => "deform",

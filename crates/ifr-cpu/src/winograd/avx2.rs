@@ -10,6 +10,7 @@ use std::arch::x86_64::{
 };
 
 use super::gemm::{Product, strip};
+use super::pack::{self, WeightsCall};
 use super::transform::{self, InputCall, OutputCall};
 use super::vector::Vector;
 
@@ -31,6 +32,16 @@ pub(super) unsafe fn input(call: &InputCall) {
 pub(super) unsafe fn output(call: &OutputCall) {
     // SAFETY: the caller's promise, passed on.
     unsafe { transform::output::<__m256>(call) }
+}
+
+/// See [`super::Functions::weights`].
+///
+/// # Safety
+/// As [`pack::weights`]; the machine has AVX2 and FMA.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn weights(call: &WeightsCall) {
+    // SAFETY: the caller's promise, passed on.
+    unsafe { pack::weights::<__m256>(call) }
 }
 
 /// See [`super::Functions::product`].

@@ -11,15 +11,15 @@
 //! 1. *Input transform* ([`transform`]). For each channel, `Bᵀ` is applied to columns as they lie in memory, rows of values
 //!    in vectors; the six rows that come out are split into tiles, one to a lane, and `B` is applied to those:
 //!    `[position][input][tile]`.
-//! 2. *Products* ([`gemm`]). For each of the 36 positions, a matrix product of weights, which were transformed when they were
-//!    loaded, and values; 14 output channels × 2 vectors of tiles stay in registers.
+//! 2. *Products* ([`gemm`]). For each of the 36 positions, a matrix product of weights, which a step of their own has
+//!    transformed before ([`transform_block`]), and values; 14 output channels × 2 vectors of tiles stay in registers.
 //! 3. *Output transform*, block by block while the products are in the cache: `Aᵀ · A`, bias, residual, PReLU, and stores of
 //!    what is inside the map.
 //!
 //! Concatenation costs nothing here either: inputs are a list of planes, and nothing but planes leaves the scratch memory.
 //!
 //! Every tile's values come out of the same operations in the same order whatever unit it is in, so results depend neither
-//! on units nor on threads, to the bit; AVX2 and AVX-512 agree to the bit too.
+//! on units nor on threads, to the bit; AVX2, AVX-512 and NEON agree to the bit too.
 #![allow(
     unsafe_code,
     reason = "kernels read and write planes by pointer; see `Call` for what callers promise"
@@ -30,6 +30,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod gemm;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pack;
 mod reference;
 #[cfg(test)]
@@ -40,13 +42,14 @@ mod vector;
 
 use std::ops::Range;
 
-pub(crate) use pack::Packed;
+pub(crate) use pack::{transform_block, weights_len, weights_start};
 pub(crate) use tiles::Tiles;
 
 use crate::conv;
 use crate::layout::LANES;
 use crate::level::{Level, Set};
 use gemm::Product;
+use pack::WeightsCall;
 use transform::{InputCall, OutputCall};
 
 /// Outputs of a tile along each axis.
@@ -56,23 +59,44 @@ const EDGE: usize = STEP + 2;
 /// Products of a tile.
 const POSITIONS: usize = EDGE * EDGE;
 
-/// The three parts, for one level.
+/// The three parts and the weights' transform, for one level.
 struct Functions {
     input: unsafe fn(&InputCall),
     product: unsafe fn(&Product),
     output: unsafe fn(&OutputCall),
+    weights: unsafe fn(&WeightsCall),
 }
 
 impl Functions {
     fn of(level: Level) -> Self {
         match level.0 {
-            Set::Scalar => {
-                Self { input: reference::input, product: reference::product, output: reference::output }
-            }
+            Set::Scalar => Self {
+                input: reference::input,
+                product: reference::product,
+                output: reference::output,
+                weights: reference::weights,
+            },
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => Self { input: avx2::input, product: avx2::product, output: avx2::output },
+            Set::Avx2 => Self {
+                input: avx2::input,
+                product: avx2::product,
+                output: avx2::output,
+                weights: avx2::weights,
+            },
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => Self { input: avx512::input, product: avx512::product, output: avx512::output },
+            Set::Avx512 => Self {
+                input: avx512::input,
+                product: avx512::product,
+                output: avx512::output,
+                weights: avx512::weights,
+            },
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon => Self {
+                input: neon::input,
+                product: neon::product,
+                output: neon::output,
+                weights: neon::weights,
+            },
         }
     }
 }
@@ -85,7 +109,8 @@ pub(crate) struct Call<'a> {
     pub(crate) base: *mut f32,
     /// Blocks, bias and slopes.
     pub(crate) direct: &'a conv::Packed,
-    pub(crate) packed: &'a Packed,
+    /// [`weights_len`] floats, transformed: see [`transform_block`].
+    pub(crate) weights: &'a [f32],
     /// One plane for each input channel.
     pub(crate) inputs: &'a [usize],
     /// One plane for each output channel.
@@ -187,9 +212,11 @@ pub(crate) unsafe fn run(
             }
         }
         for block in &call.direct.blocks[blocks] {
+            let panel = call.inputs.len() * block.len;
+            let weights = &call.weights[weights_start(call.direct, block)..][..POSITIONS * panel];
             for p in 0..POSITIONS {
                 (functions.product)(&Product {
-                    weights: call.packed.panel(block, p).as_ptr(),
+                    weights: weights[p * panel..].as_ptr(),
                     values: values.add(p * room.value_position),
                     out: products.add(p * room.product_position),
                     rows: block.len,

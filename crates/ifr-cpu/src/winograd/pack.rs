@@ -1,56 +1,151 @@
-//! Weights, transformed.
-
-use rayon::prelude::*;
+//! Weights, transformed: for each run of a convolution anew, since transformed ones take four times the memory, and nine times
+//! for transposed convolutions.
+#![allow(unsafe_code, reason = "matrices by pointer")]
 
 use super::transform;
-use super::{EDGE, POSITIONS};
+use super::vector::Vector;
+use super::{EDGE, Functions, POSITIONS};
 use crate::conv::{self, Block};
+use crate::level::Level;
 
-/// A 3×3 convolution's weights, transformed once; bias and slopes are those of the direct packing.
-#[derive(Debug)]
-pub(crate) struct Packed {
-    /// `[block][position][input][output in block]`; blocks are those of the direct packing.
-    weights: Vec<f32>,
-    inputs: usize,
+/// Floats of a convolution's transformed weights.
+pub(crate) fn weights_len(direct: &conv::Packed) -> usize {
+    POSITIONS * direct.inputs * direct.outputs()
 }
 
-impl Packed {
-    /// Transforms the weights of a convolution of nine taps, row by row. Done in double precision, rounded once.
-    pub(crate) fn new(direct: &conv::Packed) -> Self {
-        let inputs = direct.inputs;
-        let mut weights = vec![0.0; POSITIONS * inputs * direct.outputs()];
-        let mut rest = weights.as_mut_slice();
-        let mut parts = Vec::with_capacity(direct.blocks.len());
-        for &block in &direct.blocks {
-            let (part, after) = std::mem::take(&mut rest).split_at_mut(POSITIONS * inputs * block.len);
-            parts.push((block, part));
-            rest = after;
-        }
-        let matrix = transform::weights();
-        parts.into_par_iter().for_each(|(block, part)| {
-            for i in 0..inputs {
-                for o in 0..block.len {
-                    let at = |k: usize| block.weights + (i * 9 + k) * block.len + o;
-                    let kernel: [f64; 9] = std::array::from_fn(|k| f64::from(direct.weights[at(k)]));
-                    for (p, value) in transformed(&matrix, &kernel).into_iter().enumerate() {
-                        part[(p * inputs + i) * block.len + o] = value as f32;
+/// Where those of a block begin; they are `[position][input][output in block]`.
+pub(crate) fn weights_start(direct: &conv::Packed, block: &Block) -> usize {
+    block.first * POSITIONS * direct.inputs
+}
+
+/// Transforms the weights of a block of a convolution of nine taps: `out` is as long as the block's part. Vector levels agree to
+/// the bit.
+///
+/// # Panics
+/// When `out` is of another length.
+pub(crate) fn transform_block(level: Level, direct: &conv::Packed, block: &Block, out: &mut [f32]) {
+    let from = &direct.weights[block.weights..][..9 * direct.inputs * block.len];
+    assert_eq!(out.len(), POSITIONS * direct.inputs * block.len, "a block's part");
+    let call =
+        WeightsCall { from: from.as_ptr(), out: out.as_mut_ptr(), inputs: direct.inputs, outputs: block.len };
+    // SAFETY: matrices are of the sizes said; the level is proof of the instructions.
+    unsafe { (Functions::of(level).weights)(&call) }
+}
+
+/// The weights of one block.
+pub(super) struct WeightsCall {
+    /// `[input][tap][output]`.
+    pub(super) from: *const f32,
+    /// `[position][input][output]`.
+    pub(super) out: *mut f32,
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+}
+
+/// `G w Gᵀ`, row by row, outputs in lanes.
+///
+/// # Safety
+/// The matrices are live memory of the sizes said, the last written by nobody else; the machine has the vector's instructions.
+#[inline(always)]
+pub(super) unsafe fn weights<V: Vector>(call: &WeightsCall) {
+    let (len, panel) = (call.outputs, call.inputs * call.outputs);
+    // SAFETY: as many lanes are read and written as there are outputs.
+    unsafe {
+        let matrix = Matrix::<V>::new();
+        for i in 0..call.inputs {
+            let mut o = 0;
+            while o < len {
+                let (n, from, out) = (len - o, call.from.add(i * 9 * len + o), call.out.add(i * len + o));
+                let mut taps = [V::splat(0.0); 9];
+                for (k, tap) in taps.iter_mut().enumerate() {
+                    *tap = V::load_up_to(from.add(k * len), n);
+                }
+                let columns = [
+                    matrix.line(taps[0], taps[3], taps[6]),
+                    matrix.line(taps[1], taps[4], taps[7]),
+                    matrix.line(taps[2], taps[5], taps[8]),
+                ];
+                for y in 0..EDGE {
+                    let row = matrix.line(columns[0][y], columns[1][y], columns[2][y]);
+                    for (x, value) in row.into_iter().enumerate() {
+                        value.store_up_to(out.add((y * EDGE + x) * panel), n);
                     }
                 }
+                o += V::LANES;
             }
-        });
-        Self { weights, inputs }
-    }
-
-    /// The weights of one position and block: `[input][output in block]`.
-    pub(super) fn panel(&self, block: &Block, position: usize) -> &[f32] {
-        let len = self.inputs * block.len;
-        &self.weights[(block.first * POSITIONS * self.inputs) + position * len..][..len]
+        }
     }
 }
 
-/// `matrix · kernel · matrixᵀ`, row by row.
-fn transformed(matrix: &[[f64; 3]; EDGE], kernel: &[f64; 9]) -> [f64; POSITIONS] {
-    let dot = |row: &[f64; 3], values: [f64; 3]| row.iter().zip(values).map(|(a, b)| a * b).sum::<f64>();
-    let columns = matrix.map(|row| [0, 1, 2].map(|x| dot(&row, [kernel[x], kernel[3 + x], kernel[6 + x]])));
-    std::array::from_fn(|p| dot(&matrix[p % EDGE], columns[p / EDGE]))
+/// The entries of `G`, in every lane. Its rows are the powers of the points 0, ±a, ±b over a scale that both signs share, and
+/// that of infinity: see [`transform::weights`].
+struct Matrix<V> {
+    zero: V,
+    pairs: [[V; 3]; 2],
+}
+
+impl<V: Vector> Matrix<V> {
+    /// # Safety
+    /// The machine has the vector's instructions.
+    #[inline(always)]
+    unsafe fn new() -> Self {
+        let rows = transform::weights();
+        // SAFETY: the caller's promise.
+        unsafe {
+            let [zero, a, b] = [rows[0], rows[1], rows[3]].map(|row| row.map(|v| V::splat(v as f32)));
+            Self { zero: zero[0], pairs: [a, b] }
+        }
+    }
+
+    /// `G` times three values.
+    ///
+    /// # Safety
+    /// The machine has the vector's instructions.
+    #[inline(always)]
+    unsafe fn line(&self, x: V, y: V, z: V) -> [V; EDGE] {
+        let [a, b] = &self.pairs;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let [even_a, odd_a] = [z.fma(a[2], x.mul(a[0])), y.mul(a[1])];
+            let [even_b, odd_b] = [z.fma(b[2], x.mul(b[0])), y.mul(b[1])];
+            [x.mul(self.zero), even_a.add(odd_a), even_a.sub(odd_a), even_b.add(odd_b), even_b.sub(odd_b), z]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against the definition, `G w Gᵀ`, for blocks that fill vectors and blocks that do not.
+    #[test]
+    fn weights_are_transformed() {
+        let weight = |o: usize, i: usize, k: usize| ((o * 31 + i * 17 + k * 7) % 97) as f32 / 48.0 - 1.0;
+        let matrix = transform::weights();
+        for level in Level::available() {
+            for (outputs, inputs) in [(1, 1), (7, 3), (14, 5), (54, 2), (29, 1)] {
+                let direct =
+                    conv::Packed::new(level, [outputs, inputs, 9], weight, vec![0.0; outputs], Vec::new());
+                let mut seen = 0;
+                for block in &direct.blocks {
+                    let mut out = vec![f32::NAN; POSITIONS * inputs * block.len];
+                    assert_eq!(weights_start(&direct, block), seen);
+                    seen += out.len();
+                    transform_block(level, &direct, block, &mut out);
+                    for (p, panel) in out.chunks_exact(inputs * block.len).enumerate() {
+                        for (at, &found) in panel.iter().enumerate() {
+                            let (i, o) = (at / block.len, block.first + at % block.len);
+                            let mut sum = 0.0;
+                            for k in 0..9 {
+                                let factor = matrix[p / EDGE][k / 3] * matrix[p % EDGE][k % 3];
+                                sum += factor * f64::from(weight(o, i, k));
+                            }
+                            assert!((f64::from(found) - sum).abs() < 1e-6, "{level}: {found} for {sum}");
+                        }
+                    }
+                }
+                assert_eq!(seen, weights_len(&direct));
+            }
+        }
+    }
 }

@@ -2,7 +2,8 @@
 #![allow(unsafe_code, reason = "planes and scratch memory by pointer")]
 
 use super::gemm::Product;
-use super::transform::{INPUT, InputCall, OUTPUT, OutputCall};
+use super::pack::WeightsCall;
+use super::transform::{self, INPUT, InputCall, OUTPUT, OutputCall};
 use super::{EDGE, POSITIONS, STEP};
 
 /// `matrix · values · matrixᵀ`, for square `values`.
@@ -27,6 +28,25 @@ pub(super) unsafe fn input(call: &InputCall) {
         for (p, value) in transformed(&INPUT, &values).into_iter().flatten().enumerate() {
             // SAFETY: as above.
             unsafe { call.out.add(p * call.position + tile).write(value) };
+        }
+    }
+}
+
+/// See [`super::Functions::weights`]. Done in double precision, rounded once.
+///
+/// # Safety
+/// As [`super::pack::weights`].
+pub(super) unsafe fn weights(call: &WeightsCall) {
+    let (matrix, panel) = (transform::weights(), call.inputs * call.outputs);
+    let dot = |row: &[f64; 3], values: [f64; 3]| row.iter().zip(values).map(|(a, b)| a * b).sum::<f64>();
+    for (i, o) in (0..call.inputs).flat_map(|i| (0..call.outputs).map(move |o| (i, o))) {
+        // SAFETY: inside the matrices.
+        let tap = |k: usize| f64::from(unsafe { *call.from.add((i * 9 + k) * call.outputs + o) });
+        let columns = matrix.map(|row| [0, 1, 2].map(|x| dot(&row, [tap(x), tap(3 + x), tap(6 + x)])));
+        for p in 0..POSITIONS {
+            let value = dot(&matrix[p % EDGE], columns[p / EDGE]) as f32;
+            // SAFETY: as above.
+            unsafe { call.out.add(p * panel + i * call.outputs + o).write(value) };
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Every level against direct summation in double precision.
 
-use super::{Call, Packed, STEP, Tiles, run, scratch_len};
+use super::{Call, STEP, Tiles, run, scratch_len, transform_block, weights_len, weights_start};
 use crate::conv;
 use crate::layout::Layout;
 use crate::level::Level;
@@ -78,12 +78,21 @@ fn compute(s: Shape, level: Level, step: usize) -> (Layout, Vec<f32>) {
     let slopes = if s.activation { all.clone().map(|o| noise(o + 9)).collect() } else { Vec::new() };
     let bias = all.map(|o| noise(o + 5)).collect();
     let direct = conv::Packed::new(level, [s.outputs, s.inputs, 9], weight, bias, slopes);
-    let packed = Packed::new(&direct);
+    let mut weights = vec![f32::NAN; weights_len(&direct)];
+    for block in &direct.blocks {
+        let at = weights_start(&direct, block);
+        transform_block(
+            level,
+            &direct,
+            block,
+            &mut weights[at..at + weights_len(&direct) / s.outputs * block.len],
+        );
+    }
     let tiles = Tiles::new(layout);
     let call = Call {
         base: memory.as_mut_ptr(),
         direct: &direct,
-        packed: &packed,
+        weights: &weights,
         inputs: &inputs,
         outputs: &outputs,
         residual: if s.residual { &residual } else { &[] },

@@ -11,25 +11,58 @@ const RAW_INPUTS: [&str; 5] = ["images", "y4m", "webp", "gif", "yuv4mpegpipe"];
 
 /// The encoder for the source's frames in a container; `None` when the FFmpeg in use has none.
 pub(super) fn default_encoder(source: &SourceInfo, muxer: Muxer) -> Option<Codec> {
-    let lossless = source.video.lossless && !RAW_INPUTS.contains(&source.container.as_str());
-    encoder_for(source.video.format, lossless, muxer)
+    let video = &source.video;
+    let kind = match video.codec.as_str() {
+        _ if RAW_INPUTS.contains(&source.container.as_str()) => Kind::Usual,
+        _ if video.lossless => Kind::Lossless,
+        "prores" => Kind::ProRes,
+        _ => Kind::Usual,
+    };
+    encoder_for(video.format, kind, muxer)
 }
 
-/// The encoder for frames of `format`: lossless stays lossless where the container takes FFV1; otherwise
-/// - 8 bits: H.264 (as RGB where frames are RGB, so that colours are not subsampled unasked),
-/// - 9 to 12 bits: HEVC,
-/// - alpha, or more bits: FFV1;
-/// - WebM: VP9. What the container or the FFmpeg in use does not have falls to the next that serves.
-pub(super) fn encoder_for(format: PixelFormat, lossless: bool, muxer: Muxer) -> Option<Codec> {
-    let rich = format.alpha || format.depth > 12 || (format.model == ColorModel::Gray && format.depth > 8);
-    // PNG is what MOV has for alpha and deep RGB.
-    let exact: &[&str] = if rich { &["ffv1", "png"] } else { &["ffv1"] };
+/// What the source's codec tells of what its owner cares for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nothing in particular.
+    Usual,
+    /// Every bit.
+    Lossless,
+    /// Files for editing.
+    ProRes,
+}
+
+/// Whether frames hold what the usual lossy codecs have no place for: alpha, more than 12 bits, deep grey.
+pub(super) fn is_rich(format: PixelFormat) -> bool {
+    format.alpha || format.depth > 12 || (format.model == ColorModel::Gray && format.depth > 8)
+}
+
+/// The encoder for frames of `format`. The first of these that the FFmpeg in use has and the container takes:
+/// - lossless stays lossless: FFV1 (PNG for RGB in MOV), and ProRes stays ProRes;
+/// - alpha, more than 12 bits, and deep grey: FFV1; in MOV, ProRes 4444 (PNG for deep RGB and grey without alpha); in WebM,
+///   VP9. MP4 has nothing that players know: alpha and the bits beyond 12 are dropped, with a notice;
+/// - 9 to 12 bits: HEVC, or what else takes that depth;
+/// - 8 bits: H.264 (as RGB where frames are RGB, so that colours are not subsampled unasked);
+/// - WebM: VP9.
+pub(super) fn encoder_for(format: PixelFormat, kind: Kind, muxer: Muxer) -> Option<Codec> {
+    let is_mov = muxer.name() == "mov";
+    let is_yuv = matches!(format.model, ColorModel::Yuv(_));
+    let in_png = !is_yuv && matches!(format.depth, 8 | 16);
+    let exact: &[&str] = match kind {
+        Kind::Lossless if is_mov && in_png => &["png", "ffv1"],
+        Kind::Lossless => &["ffv1"],
+        Kind::ProRes if is_yuv => &["prores_ks"],
+        _ if !is_rich(format) => &[],
+        _ if is_mov && in_png && !format.alpha => &["png"],
+        _ if is_mov => &["prores_ks"],
+        _ => &["ffv1"],
+    };
     let lossy: &[&str] = match format.model {
-        ColorModel::Rgb if format.depth == 8 => &["libx264rgb", "libx264", "libx265"],
+        ColorModel::Rgb if format.depth == 8 && !format.alpha => &["libx264rgb", "libx264", "libx265"],
         _ if format.depth == 8 => &["libx264", "libx265"],
         _ => &["libx265", "libx264"],
     };
-    let fallback: &[&str] = &[
+    let others: &[&str] = &[
         "libvpx-vp9",
         "libsvtav1",
         "libaom-av1",
@@ -41,9 +74,18 @@ pub(super) fn encoder_for(format: PixelFormat, lossless: bool, muxer: Muxer) -> 
         "flv",
         "ffv1",
     ];
-    let order: Vec<&str> =
-        if lossless || rich { [exact, lossy, fallback].concat() } else { [lossy, fallback].concat() };
-    order.into_iter().filter_map(Codec::encoder).find(|&c| holds(muxer, c))
+    let known = |names: &[&str]| -> Vec<Codec> {
+        names.iter().filter_map(|name| Codec::encoder(name)).filter(|&c| holds(muxer, c)).collect()
+    };
+    if let Some(&codec) = known(exact).first() {
+        return Some(codec);
+    }
+    let rest = known(&[lossy, others].concat());
+    // A build of x265 may lack 10 or 12 bits: another codec then does better.
+    let whole = PixelFormat { alpha: false, ..format };
+    let deep = |c: &&Codec| c.pixel_formats().iter().any(|&f| pixels::layout_of(f) == Some(whole));
+    let keeps = if format.depth > 8 { rest.iter().find(deep) } else { None };
+    keeps.or(rest.first()).copied()
 }
 
 /// Whether a container can hold what an encoder writes. MPEG's streams take anything, as private data that nobody
@@ -56,6 +98,13 @@ pub(super) fn holds(muxer: Muxer, codec: Codec) -> bool {
         }
         None => true,
     }
+}
+
+/// The four letters under which a container should hold what an encoder writes, where they are not libavformat's first
+/// choice: Apple's players take HEVC in MP4 and MOV only as `hvc1`.
+pub(super) fn tag(codec: Codec, muxer: Muxer) -> Option<[u8; 4]> {
+    let quicktime = matches!(muxer.name().as_str(), "mov" | "mp4" | "ipod");
+    (quicktime && codec.codec_name() == "hevc").then_some(*b"hvc1")
 }
 
 /// The encoder that is asked for by name.
@@ -176,7 +225,10 @@ pub(super) fn pixel_format(
         format!("{} has no odd sizes in {layout} (ffv1 and libvpx-vp9 do)", encoder.codec_name())
     };
     let how = if lossy { "with some loss " } else { "" };
-    let notice = format!("{why}: frames are converted {how}to {}", format.name());
+    let mut notice = format!("{why}: frames are converted {how}to {}", format.name());
+    if layout.alpha && !format.has_alpha() {
+        notice += "; alpha is dropped (FFV1 in .mkv, ProRes 4444 in .mov and PNG images keep it)";
+    }
     Ok(FormatChoice { format, convert: true, notice: Some(notice) })
 }
 

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use ifr_frame::ColorModel;
-
 use super::av::{Codec, Kind, Muxer};
 use super::choice;
 use super::streams::OtherStream;
@@ -103,13 +101,11 @@ pub(super) fn muxer_of_extension(extension: &str) -> Option<Muxer> {
 fn natural(source: &SourceInfo) -> (&'static str, &'static str) {
     let metadata = &source.streams.inner.metadata;
     let brand = metadata.iter().find(|(k, _)| k == "major_brand").map(|(_, v)| v.trim());
-    // Alpha and samples deeper than encoders for MP4 take want what only Matroska and QuickTime hold.
-    let rich = source.video.format.alpha
-        || source.video.format.depth > 12
-        || (source.video.format.model == ColorModel::Gray && source.video.format.depth > 8);
+    // What encoders for MP4 do not take wants Matroska or QuickTime.
+    let rich = choice::is_rich(source.video.format);
     match source.container.split(',').next().unwrap_or("") {
         "mov" if brand == Some("qt") => ("mov", "mov"),
-        "mov" if rich => ("mkv", "matroska"),
+        "mov" if rich || source.video.lossless => ("mkv", "matroska"),
         "mov" => ("mp4", "mp4"),
         "mpegts" => ("ts", "mpegts"),
         "flv" => ("flv", "flv"),

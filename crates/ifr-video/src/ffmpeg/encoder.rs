@@ -8,6 +8,7 @@ use super::av::{
     AvError, AvFrame, Codec, CodecContext, Dict, EncoderSetup, Graph, Muxer, Packet, PixFmt, Rational, Step,
 };
 use super::choice::{self, FormatChoice};
+use super::hdr::{Hdr, append};
 use super::pixels;
 use crate::{OutputOptions, SourceInfo, VideoError};
 
@@ -85,12 +86,17 @@ impl Encoder {
             dict.set("slicecrc", "1");
         }
         for (key, value) in &options.encoder_options {
-            dict.set(key, value);
+            match dict.get(key).filter(|_| key == "x265-params") {
+                Some(ours) => dict.set(key, &format!("{value}:{ours}")),
+                None => dict.set(key, value),
+            }
         }
         if name == "libx265" {
             // It would write to standard error past FFmpeg's log.
-            let given = dict.get("x265-params").map_or_else(String::new, |p| p + ":");
-            dict.set("x265-params", &format!("{given}log-level=none"));
+            append(&mut dict, "x265-params", "log-level", "none");
+        }
+        if let Some(source) = source {
+            Hdr::of(&source.streams.inner.video_side_data).tell(codec, &mut dict);
         }
         let side = |v: usize| {
             i32::try_from(v)
@@ -109,6 +115,7 @@ impl Encoder {
             global_header: muxer.wants_global_header(),
             quality: quality.general,
             no_bit_rate: quality.no_bit_rate,
+            tag: choice::tag(codec, muxer),
         };
         let open = |dict: &mut Dict| CodecContext::video_encoder(codec, &setup, dict);
         let context = open(&mut dict).map_err(|e| refused(&name, options, format, e))?;
@@ -201,7 +208,21 @@ impl Encoder {
         &mut self,
         emit: &mut dyn FnMut(Packet) -> Result<(), VideoError>,
     ) -> Result<(), VideoError> {
-        self.feed(None, emit)?;
+        if self.name == "libx265" && self.first_dts.is_none() && self.pending.len() <= 2 {
+            // Before its third frame x265 does not know by how much decoding comes first, and makes times of chance.
+            let mut packets = Vec::new();
+            self.feed(None, &mut |packet| {
+                packets.push(packet);
+                Ok(())
+            })?;
+            packets.extend(self.held.take());
+            order_anew(&mut packets);
+            self.first_dts = packets.first().and_then(Packet::dts);
+            self.held = packets.pop();
+            packets.into_iter().try_for_each(&mut *emit)?;
+        } else {
+            self.feed(None, emit)?;
+        }
         let Some(mut packet) = self.held.take() else { return Ok(()) };
         if let (Some(span), Some(first), Some(last)) = (&self.span, self.first_dts, packet.dts()) {
             let length = (span.end - span.first) - (last - first);
@@ -249,6 +270,21 @@ impl Encoder {
     }
 }
 
+/// Gives packets, which stand in the order of decoding, decoding times of their own: the times they are shown at, in
+/// order, and earlier by as little as keeps each from being shown before it is decoded.
+fn order_anew(packets: &mut [Packet]) {
+    let shown: Vec<i64> = packets.iter().filter_map(Packet::pts).collect();
+    if shown.len() < packets.len() {
+        return;
+    }
+    let mut sorted = shown.clone();
+    sorted.sort_unstable();
+    let late = sorted.iter().zip(&shown).map(|(dts, pts)| dts - pts).max().unwrap_or(0).max(0);
+    for (packet, dts) in packets.iter_mut().zip(sorted) {
+        packet.set_times(packet.pts(), Some(dts - late), packet.duration());
+    }
+}
+
 pub(super) fn rational((num, den): (u32, u32)) -> Rational {
     match (i32::try_from(num), i32::try_from(den)) {
         (Ok(num), Ok(den)) if num > 0 && den > 0 => Rational::new(num, den),
@@ -278,7 +314,7 @@ fn choose_codec(
             source.video.format = options.format;
             choice::default_encoder(&source, muxer)
         }
-        None => choice::encoder_for(options.format, false, muxer),
+        None => choice::encoder_for(options.format, choice::Kind::Usual, muxer),
     };
     chosen.ok_or_else(|| {
         VideoError::Option(format!(
@@ -377,6 +413,9 @@ fn set_quality(options: &OutputOptions, codec: Codec, dict: &mut Dict, notices: 
     let crf = options.crf.unwrap_or_else(|| default_crf(&name)).clamp(0.0, 63.0);
     let text = format!("{crf}");
     let whole = format!("{}", crf.round());
+    if crf == 0.0 && set_lossless(&name, dict) {
+        return Quality { no_bit_rate: true, ..Quality::default() };
+    }
     if codec.has_option("crf") {
         dict.set("crf", &text);
         return Quality { no_bit_rate: true, ..Quality::default() };
@@ -423,6 +462,17 @@ fn set_quality(options: &OutputOptions, codec: Codec, dict: &mut Dict, notices: 
         notices.push(format!("{name} has no constant quality to set: the quality asked for is ignored"));
     }
     Quality { general: general.map(|q| q.round() as i32), no_bit_rate: false }
+}
+
+/// Lossless in the encoder's own words, where it has some. CRF 0 itself is lossless in x264 at 8 bits only.
+fn set_lossless(name: &str, dict: &mut Dict) -> bool {
+    match name {
+        "libx264" | "libx264rgb" => dict.set("qp", "0"),
+        "libx265" => append(dict, "x265-params", "lossless", "1"),
+        "libvpx-vp9" => dict.set("lossless", "1"),
+        _ => return false,
+    }
+    true
 }
 
 fn set_preset(options: &OutputOptions, codec: Codec, dict: &mut Dict) -> Result<(), VideoError> {

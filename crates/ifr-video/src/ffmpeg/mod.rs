@@ -14,6 +14,7 @@ mod choice;
 mod container;
 mod encoder;
 mod fault;
+mod hdr;
 mod pixels;
 mod probe;
 mod sink;

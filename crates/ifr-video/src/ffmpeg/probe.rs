@@ -9,7 +9,7 @@ use ifr_frame::{
     Transfer,
 };
 
-use super::av::{Input, Kind, PixFmt, Rational, StreamView};
+use super::av::{Codec, Input, Kind, PixFmt, Rational, StreamView};
 use super::fault::malformed;
 use super::streams::Streams;
 use crate::{CopiedStreams, Rotation, SourceInfo, VideoError, VideoInfo};
@@ -37,6 +37,18 @@ pub(super) fn choose_video(input: &Input, views: &[Option<StreamView>]) -> Optio
     let is_video = |v: &StreamView| v.params.kind() == Kind::Video && !v.is_attached_picture();
     let candidate = |i: usize| views.get(i)?.as_ref().filter(|v| is_video(v)).map(|_| i);
     input.best_video().and_then(candidate).or_else(|| (0..views.len()).find_map(candidate))
+}
+
+/// The decoder for a stream: FFmpeg's first, but for VP8 and VP9 with alpha, whose second picture only libvpx looks at.
+pub(super) fn decoder(view: &StreamView) -> Option<Codec> {
+    let has_alpha =
+        view.metadata.iter().any(|(k, v)| k.eq_ignore_ascii_case("alpha_mode") && v.trim() == "1");
+    let with_alpha = match view.params.codec_name().as_str() {
+        "vp8" if has_alpha => Codec::decoder("libvpx"),
+        "vp9" if has_alpha => Codec::decoder("libvpx-vp9"),
+        _ => None,
+    };
+    with_alpha.or_else(|| Codec::decoder_for(&view.params))
 }
 
 /// What a container says of itself.

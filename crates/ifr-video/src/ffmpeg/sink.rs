@@ -14,8 +14,8 @@ use super::text::TextConversion;
 use crate::{OutputOptions, Rotation, Sink, SourceInfo, StreamPacket, Summary, VideoError};
 
 /// Metadata that speak of the file that was, not of the one that will be.
-const STALE: [&str; 6] =
-    ["major_brand", "minor_version", "compatible_brands", "encoder", "duration", "vendor_id"];
+const STALE: [&str; 7] =
+    ["major_brand", "minor_version", "compatible_brands", "encoder", "duration", "vendor_id", "alpha_mode"];
 
 /// A container, the encoder of its video stream, and the streams that are taken along.
 pub(crate) struct FileSink {

@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use ifr_frame::{ColorDescription, PixelFormat, Rate, Time};
 
-use super::av::{
-    self, AvError, AvFrame, Codec, CodecContext, Dict, Graph, Input, Kind, Packet, PixFmt, Step,
-};
+use super::av::{self, AvError, AvFrame, CodecContext, Dict, Graph, Input, Kind, Packet, PixFmt, Step};
 use super::av::{Rational, SideData};
 use super::fault::{malformed, reading};
+use super::hdr::Dropped;
 use super::pixels;
-use super::probe::{Described, check_file, choose_video, describe, fill, rotation};
+use super::probe::{Described, check_file, choose_video, decoder, describe, fill, rotation};
 use super::streams::{OtherStream, Streams};
 use crate::{CopiedStreams, Item, OpenOptions, Source, SourceInfo, StreamPacket, TimedFrame, VideoError};
 
@@ -45,6 +44,9 @@ pub(crate) struct FileSource {
     late: u64,
     ended: bool,
     notices: Vec<String>,
+    dropped: Dropped,
+    /// Side data of the first picture.
+    first_side_data: Vec<SideData>,
 }
 
 /// How decoded pictures become frames.
@@ -92,6 +94,8 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
                 .to_owned(),
         );
     }
+    let mut dropped = Dropped::default();
+    notices.extend(dropped.of_stream(&view.side_data));
     let mut wanted = vec![false; views.len()];
     let mut others = Vec::new();
     for (index, view) in views.into_iter().enumerate() {
@@ -118,7 +122,7 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
         others.push(other);
     }
 
-    let codec = Codec::decoder_for(&view.params).ok_or_else(|| VideoError::Unsupported {
+    let codec = decoder(&view).ok_or_else(|| VideoError::Unsupported {
         path: path.to_owned(),
         what: format!(
             "its video is {}, for which the FFmpeg in use has no decoder; convert it first, or install a fuller FFmpeg",
@@ -169,6 +173,8 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
         late: 0,
         ended: false,
         notices,
+        dropped,
+        first_side_data: Vec::new(),
     };
     source.first_frame()?;
     source.finish_info(streams, others);
@@ -209,7 +215,7 @@ impl FileSource {
 
     fn finish_info(&mut self, mut streams: Streams, others: Vec<OtherStream>) {
         let mut side_data = std::mem::take(&mut streams.video_side_data);
-        for data in self.picture.side_data() {
+        for data in std::mem::take(&mut self.first_side_data) {
             if !side_data.iter().any(|d| d.kind == data.kind) {
                 side_data.push(data);
             }
@@ -269,7 +275,8 @@ impl FileSource {
     fn check_end(&mut self) {
         if let (Some(stated), Some(last)) = (self.stated, self.last) {
             let missing = stated - last;
-            if missing > stated.scaled(1, 20) && missing > Time::new(2, 1) && self.notices.is_empty() {
+            let told = self.notices.iter().any(|n| n.ends_with("it ends early"));
+            if missing > stated.scaled(1, 20) && missing > Time::new(2, 1) && !told {
                 self.notice(format!(
                     "the video ends after {last} s, though the file says {stated} s: it may be cut off"
                 ));
@@ -326,6 +333,8 @@ impl FileSource {
     fn take_picture(&mut self) -> Result<(), VideoError> {
         if self.frames == 0 {
             self.learn_format()?;
+            // Now: the decoder empties the picture when it is asked for the next.
+            self.first_side_data = self.picture.side_data();
         }
         let (format, size) = (self.picture.format(), (self.picture.width(), self.picture.height()));
         if format != self.pictures.format || size != self.pictures.size {
@@ -340,6 +349,9 @@ impl FileSource {
                     self.frames
                 ),
             });
+        }
+        for text in self.dropped.of_picture(&self.picture.streamed()) {
+            self.notice(text);
         }
         let time_base = self.info.video.time_base;
         let next = self.last.map_or(Time::ZERO, |last| last + self.step);

@@ -18,8 +18,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod analysis;
 mod error;
 mod instants;
+mod maker;
 mod making;
 mod naming;
 mod plan;
@@ -31,6 +33,7 @@ mod speed;
 mod still;
 mod target;
 mod time_base;
+mod worker;
 
 pub use error::JobError;
 pub use making::Making;

@@ -9,7 +9,7 @@ mod avx512;
 use super::versions;
 use super::warp::CHUNK;
 use crate::layout::{LANES, Layout};
-use crate::level::{Level, Set};
+use crate::level::Level;
 
 /// Where one tap samples a map of one layout, and how to weigh the four neighbours; shared by a group's channels.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ pub(crate) fn sample(
     assert!(block.len() >= samples.layout.plane() * width, "whole planes");
     assert!(n <= CHUNK && out.len() >= (channels - 1) * step + n, "one chunk of every channel");
     #[cfg(target_arch = "x86_64")]
-    if level.0 == Set::Avx512 {
+    if level.0 == crate::level::Set::Avx512 {
         let tiles = match width {
             4 => avx512::sample_tiles::<4>,
             8 => avx512::sample_tiles::<8>,

@@ -69,11 +69,14 @@ impl Cutter<'_> {
                 let units = units(kernel, layout);
                 Work::Conv { kernel: kernel.clone(), parts, masks, units, act: *act }
             }
-            Work::Winograd { kernel, parts, .. } => {
+            Work::Winograd { kernel, parts, weights, .. } => {
                 let tiles = Tiles::new(layout);
                 let parts = parts.iter().map(|call| self.part(call, y)).collect();
                 let units = winograd_units(kernel, tiles);
-                Work::Winograd { kernel: kernel.clone(), parts, tiles, units }
+                Work::Winograd { kernel: kernel.clone(), parts, tiles, units, weights: weights.clone() }
+            }
+            Work::Deliver { inputs, index, row } => {
+                Work::Deliver { inputs: self.at(inputs, y), index: *index, row: row + y }
             }
             Work::Warp { images, flow, from, row } => {
                 let flow = self.at(flow, y);
@@ -115,6 +118,7 @@ impl Cutter<'_> {
             | Work::Sum { .. }
             | Work::Mean { .. }
             | Work::Response { .. }
+            | Work::Weights { .. }
             | Work::Roll { .. } => unreachable!("groups have none of these"),
         };
         let edges = [y == 0, rows.end == step.layout.height];

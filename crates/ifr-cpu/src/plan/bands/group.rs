@@ -91,7 +91,8 @@ impl Group {
             let mut ends = vec![0; steps.len()];
             for (index, step) in steps.iter().enumerate().rev() {
                 let height = step.layout.height.cast_signed();
-                let own = writes[index].iter().any(|slot| !rolls(&slot));
+                // What nobody else in the group waits for sets the pace.
+                let own = writes[index].is_empty() || writes[index].iter().any(|slot| !rolls(&slot));
                 let own = own.then(|| -(-band * height).div_euclid(fine.cast_signed()));
                 let most = writes[index].iter().filter_map(|slot| wanted.get(slot).copied()).chain(own).max();
                 let tiles = -(-most.unwrap_or(height)).div_euclid(STEP.cast_signed());

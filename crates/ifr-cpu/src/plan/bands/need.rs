@@ -82,7 +82,7 @@ pub(super) fn reads(step: &Step) -> Option<Vec<(usize, Need)>> {
             add(images, Need::Whole);
             add(flow, Need::SAME);
         }
-        Work::LayerNorm { inputs, .. } => add(inputs, Need::SAME),
+        Work::LayerNorm { inputs, .. } | Work::Deliver { inputs, .. } => add(inputs, Need::SAME),
         Work::Resize { inputs, add: more, .. } => {
             add(inputs, Need::Axis);
             add(more, Need::SAME);
@@ -111,6 +111,7 @@ pub(super) fn reads(step: &Step) -> Option<Vec<(usize, Need)>> {
         | Work::Sum { .. }
         | Work::Mean { .. }
         | Work::Response { .. }
+        | Work::Weights { .. }
         | Work::Roll { .. } => return None,
     }
     Some(all)

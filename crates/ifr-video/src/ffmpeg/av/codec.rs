@@ -23,6 +23,12 @@ impl Codec {
         unsafe { Self::from_c(ffi::avcodec_find_encoder_by_name(c_string(name).as_ptr())) }
     }
 
+    /// The decoder of this name.
+    pub fn decoder(name: &str) -> Option<Self> {
+        // SAFETY: looks a string up.
+        unsafe { Self::from_c(ffi::avcodec_find_decoder_by_name(c_string(name).as_ptr())) }
+    }
+
     /// FFmpeg's first encoder for the codec of a stream.
     pub fn encoder_for(params: &Params) -> Option<Self> {
         // SAFETY: looks a number up.
@@ -193,6 +199,8 @@ pub struct EncoderSetup {
     pub quality: Option<i32>,
     /// Whether the bit rate is left to constant quality, for encoders with a bit rate by default.
     pub no_bit_rate: bool,
+    /// The container's four letters for the codec, where they are not to be its first choice.
+    pub tag: Option<[u8; 4]>,
 }
 
 /// What came of asking for output.
@@ -285,6 +293,9 @@ impl CodecContext {
         }
         if setup.no_bit_rate {
             c.bit_rate = 0;
+        }
+        if let Some(tag) = setup.tag {
+            c.codec_tag = u32::from_le_bytes(tag);
         }
         context.open(codec, options)?;
         Ok(context)

@@ -7,6 +7,15 @@ use super::codec::{color_of, range_to_c, siting_to_c};
 use super::params::layout_name;
 use super::{AvError, NO_PTS, PixFmt, Rational, SideData, ffi, owned};
 
+/// Kinds of side data that change from picture to picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Streamed {
+    /// Closed captions (ATSC A/53).
+    Captions,
+    Hdr10Plus,
+    DolbyVision,
+}
+
 /// A decoded picture or piece of sound.
 pub struct AvFrame(NonNull<ffi::AVFrame>);
 
@@ -213,6 +222,19 @@ impl AvFrame {
             }
         }
         found
+    }
+
+    /// Which side data of this picture alone there are.
+    pub fn streamed(&self) -> Vec<Streamed> {
+        let known = [
+            (ffi::AVFrameSideDataType::A53_CC, Streamed::Captions),
+            (ffi::AVFrameSideDataType::DYNAMIC_HDR_PLUS, Streamed::Hdr10Plus),
+            (ffi::AVFrameSideDataType::DOVI_RPU_BUFFER, Streamed::DolbyVision),
+            (ffi::AVFrameSideDataType::DOVI_METADATA, Streamed::DolbyVision),
+        ];
+        // SAFETY: plain queries of a valid frame.
+        let has = |kind| unsafe { !ffi::av_frame_get_side_data(self.0.as_ptr(), kind).is_null() };
+        known.into_iter().filter(|&(kind, _)| has(kind)).map(|(_, streamed)| streamed).collect()
     }
 
     /// Rows of a plane and bytes a row, padding aside.

@@ -20,7 +20,7 @@ mod write;
 pub use codec::{Codec, CodecContext, EncoderSetup, Step};
 pub use dict::Dict;
 pub use error::AvError;
-pub use frame::AvFrame;
+pub use frame::{AvFrame, Streamed};
 pub use graph::Graph;
 pub use input::{Chapter, Input, StreamView};
 pub use log::route_log;

@@ -40,6 +40,7 @@ impl SideData {
     pub const DISPLAY_MATRIX: i32 = ffi::AVPacketSideDataType::DISPLAYMATRIX.0 as i32;
     pub const MASTERING: i32 = ffi::AVPacketSideDataType::MASTERING_DISPLAY_METADATA.0 as i32;
     pub const LIGHT_LEVEL: i32 = ffi::AVPacketSideDataType::CONTENT_LIGHT_LEVEL.0 as i32;
+    pub const DOLBY_VISION: i32 = ffi::AVPacketSideDataType::DOVI_CONF.0 as i32;
     /// Kinds that describe the picture however it is coded: HDR, stereo and 360° video.
     pub const OF_PICTURE: [i32; 4] = [
         Self::MASTERING,

@@ -1,0 +1,80 @@
+//! From decoded frames to frames that the scheduler takes.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ifr_frame::{Frame, Time};
+use ifr_timeline::{Analyst, Cadence, Link};
+use ifr_video::{TimedFrame, VideoError};
+
+use crate::job::{JobError, Plan};
+
+/// The longest a frame is shown: beyond it a timestamp is taken for damage, not for an hour-long picture.
+const LONGEST: Time = Time::HOUR;
+
+/// A source frame of which everything is known that decides what is made of it.
+#[derive(Debug, Clone)]
+pub(super) struct Analysed {
+    /// Its number among the source's frames, from 0.
+    pub(super) index: u64,
+    /// The picture.
+    pub(super) frame: Arc<Frame>,
+    /// When it is shown, as the source counts, with what its container rounded undone.
+    pub(super) pts: Time,
+    /// How long it is shown, likewise, where the container says so believably.
+    pub(super) duration: Option<Time>,
+    /// How it relates to the frame before.
+    pub(super) link: Link,
+}
+
+/// Stages that every source frame goes through, in order. Some may hold frames back to see what follows.
+#[derive(Debug)]
+pub(super) struct Analysis {
+    input: PathBuf,
+    cadence: Cadence,
+    analyst: Analyst,
+    last: Option<Time>,
+    read: u64,
+    ready: VecDeque<Analysed>,
+}
+
+impl Analysis {
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            input: plan.input.clone(),
+            cadence: Cadence::new(plan.source_time_base(), plan.source_rate()),
+            analyst: Analyst::new(plan.cuts.clone(), plan.repeats),
+            last: None,
+            read: 0,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// Takes the next decoded frame; what has become ready comes from [`Analysis::pop`].
+    pub(super) fn push(&mut self, timed: TimedFrame) -> Result<(), JobError> {
+        let pts = self.cadence.place(timed.pts);
+        if self.last.replace(pts).is_some_and(|last| pts - last > LONGEST) {
+            return Err(JobError::Input(VideoError::Malformed {
+                path: self.input.clone(),
+                found: format!("frame {} is shown at {pts} s, over an hour after the one before", self.read),
+                expected: "at most an hour between frames".to_owned(),
+            }));
+        }
+        let link = self.analyst.push(&timed.frame, pts);
+        let duration = timed.duration.filter(|&d| d <= LONGEST).map(|d| self.cadence.span(d));
+        self.ready.push_back(Analysed { index: self.read, frame: timed.frame, pts, duration, link });
+        self.read += 1;
+        Ok(())
+    }
+
+    /// The next frame of which all is known.
+    pub(super) fn pop(&mut self) -> Option<Analysed> {
+        self.ready.pop_front()
+    }
+
+    /// Frames taken so far.
+    pub(super) fn read(&self) -> u64 {
+        self.read
+    }
+}

@@ -1,0 +1,73 @@
+//! From planned frames to frames.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::time::Instant;
+
+use ifr_frame::{Frame, Interpolate, Pair};
+use ifr_timeline::{Make, Planned, Schedule};
+
+use crate::job::worker::{Fault, State, Write, send};
+use crate::job::{JobError, Progress};
+
+/// Makes planned frames and sends them to the writer.
+pub(super) struct Maker<'a> {
+    pub(super) engine: &'a mut dyn Interpolate,
+    pub(super) progress: &'a (dyn Fn(&Progress) + Sync),
+    pub(super) expected: Option<u64>,
+}
+
+impl Maker<'_> {
+    /// Makes all frames of a schedule; `false` if stopped before its end. Those between one pair stand together and share
+    /// its preparation.
+    pub(super) fn make(
+        &mut self,
+        schedule: Schedule<'_, Arc<Frame>>,
+        out: &SyncSender<Write>,
+        state: &mut State,
+        stop: &AtomicBool,
+    ) -> Result<bool, Fault> {
+        let failed = |e| Fault::Error(JobError::Interpolate(e));
+        let engine = &mut *self.engine;
+        let mut prepared: Option<Box<dyn Pair + '_>> = None;
+        // One schedule is about one pair, so the engine is asked once.
+        let mut engine = Some(engine);
+        for Planned { pts, duration, make } in schedule {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            let frame = match make {
+                Make::Source(frame) => {
+                    state.kept += 1;
+                    frame
+                }
+                Make::Repeat(frame) => {
+                    state.repeated += 1;
+                    frame
+                }
+                Make::Between { first, second, t } => {
+                    let begin = Instant::now();
+                    if let Some(engine) = engine.take() {
+                        prepared = Some(engine.pair(&first, &second).map_err(failed)?);
+                    }
+                    let Some(pair) = &mut prepared else { continue };
+                    let frame = Arc::new(pair.at(t).map_err(failed)?);
+                    state.interpolating += begin.elapsed();
+                    state.made += 1;
+                    frame
+                }
+            };
+            state.planned += 1;
+            send(out, Write::Frame(frame, pts, duration))?;
+            (self.progress)(&Progress {
+                read: state.read,
+                written: state.planned,
+                made: state.made,
+                expected: self.expected,
+                position: pts,
+            });
+        }
+        Ok(true)
+    }
+}
