@@ -75,6 +75,9 @@ impl Time {
     /// Zero seconds.
     pub const ZERO: Self = Self(Ratio::new_raw(0, 1));
 
+    /// 60 seconds.
+    pub const MINUTE: Self = Self(Ratio::new_raw(60, 1));
+
     /// 3600 seconds.
     pub const HOUR: Self = Self(Ratio::new_raw(3600, 1));
 

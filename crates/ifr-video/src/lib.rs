@@ -19,12 +19,13 @@ pub mod y4m;
 pub use error::VideoError;
 #[cfg(feature = "ffmpeg")]
 pub use ffmpeg::{
-    ContainerChoice, EncoderInfo, PcmTrack, container_for, container_for_encoder, encoders, ffmpeg_version,
+    ContainerChoice, EncoderInfo, Joined, PcmTrack, Segment, SegmentLabel, SegmentSink, SegmentSummary,
+    container_for, container_for_encoder, encoders, ffmpeg_version, join,
 };
 pub use info::{Rotation, SourceInfo, VideoInfo};
 pub use item::{Item, StreamPacket, TimedFrame};
 #[cfg(feature = "ffmpeg")]
 pub use open::create_with_sound;
-pub use open::{create, open};
+pub use open::{create, is_container_name, open};
 pub use stream::{OpenOptions, OutputOptions, Sink, Source, Summary};
 pub use streams::CopiedStreams;

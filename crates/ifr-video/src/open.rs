@@ -12,6 +12,9 @@ use crate::{OpenOptions, OutputOptions, Sink, Source, SourceInfo, VideoError, an
 /// # Errors
 /// [`VideoError`] when there is no such file, it is no video, or it is one that cannot be read.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>, VideoError> {
+    if options.is_address(path) {
+        return open_container(path, options);
+    }
     if y4m::is_y4m(path) {
         return y4m::open(path);
     }
@@ -46,6 +49,14 @@ pub fn create(options: &OutputOptions, source: Option<&SourceInfo>) -> Result<Bo
         return anim::create(options);
     }
     create_container(options, source)
+}
+
+/// Whether an output of this name is a container that FFmpeg writes: neither y4m, nor images, nor an animated image.
+pub fn is_container_name(path: &Path) -> bool {
+    cfg!(feature = "ffmpeg")
+        && !y4m::is_y4m_name(path)
+        && !images::is_sequence_name(path)
+        && !anim::is_animation_name(path)
 }
 
 #[cfg(feature = "ffmpeg")]

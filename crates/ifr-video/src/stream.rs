@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ifr_frame::{ColorDescription, Frame, MAX_PIXELS, PixelFormat, Rate, Time, TimeBase};
 
@@ -74,18 +74,44 @@ pub struct OpenOptions {
     pub threads: usize,
     /// The largest picture taken, in pixels; a larger one is an error before it is decoded.
     pub max_pixels: usize,
+    /// Whether frames are yielded; without them a container is not decoded beyond its first frame.
+    pub frames: bool,
     /// Whether packets of audio streams are yielded.
     pub audio: bool,
     /// Whether packets of subtitle, attachment and data streams are yielded.
     pub extras: bool,
     /// The frame rate of inputs that have none, such as image sequences; 24 when not given.
     pub rate: Option<Rate>,
+    /// The most streams that a container may have.
+    pub max_streams: usize,
+    /// What FFmpeg may open beyond the file itself, by its names of protocols (`file`, `http`, `https`, …). With none, files that
+    /// are lists of others (HLS, DASH, concat, SDP, …) are refused. With some, an input may also be an address by one of them.
+    pub protocols: Vec<String>,
+}
+
+impl OpenOptions {
+    /// Whether `path` is no file but an address by one of the protocols allowed, such as `https://…`.
+    pub fn is_address(&self, path: &Path) -> bool {
+        let text = path.as_os_str().to_string_lossy();
+        text.split_once("://")
+            .is_some_and(|(name, _)| name != "file" && self.protocols.iter().any(|p| p == name))
+    }
 }
 
 impl Default for OpenOptions {
-    /// As many threads as the decoder likes, the largest picture that a [`Frame`] takes, all streams.
+    /// As many threads as the decoder likes, the largest picture that a [`Frame`] takes, all streams of up to 500 (subtitled films with
+    /// a font for each style have a hundred; FFmpeg's own limit is 1000), no protocols.
     fn default() -> Self {
-        Self { threads: 0, max_pixels: MAX_PIXELS, audio: true, extras: true, rate: None }
+        Self {
+            threads: 0,
+            max_pixels: MAX_PIXELS,
+            frames: true,
+            audio: true,
+            extras: true,
+            rate: None,
+            max_streams: 500,
+            protocols: Vec::new(),
+        }
     }
 }
 

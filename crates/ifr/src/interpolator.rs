@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use ifr_cpu::{CpuError, EngineOptions};
 use ifr_flow::{FlowInterpolator, FlowOptions};
-use ifr_frame::{BisectDepth, Frame, Interpolate, InterpolateError, Pair};
+use ifr_frame::{Averaged, BisectDepth, Frame, Interpolate, InterpolateError, Pair};
 use ifr_net::{GraphError, Ratio};
 use thiserror::Error;
 
@@ -17,6 +17,8 @@ pub struct Interpolator {
     engine: Engine,
     /// What the model is called, with its file.
     model: String,
+    weights: Option<u32>,
+    averaged: bool,
 }
 
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub struct InterpolatorOptions {
     /// How often an interval is halved by a model that makes middles alone ([`Model::timesteps`]); the others have no use for
     /// it.
     pub bisect_depth: BisectDepth,
+    /// Whether each frame is the mean over mirrored and time-reversed pairs ([`Averaged`]): eight times the work.
+    pub averaged: bool,
 }
 
 /// A model that cannot be made ready.
@@ -88,7 +92,7 @@ impl Interpolator {
                 Engine::Net(Box::new(ScaledNet::new(net, options, engine)?))
             }
         };
-        Ok(Self { engine, model: model.to_string() })
+        Ok(Self { engine, model: model.to_string(), weights: model.checksum(), averaged: options.averaged })
     }
 
     /// Which instants it makes.
@@ -106,9 +110,11 @@ impl Interpolator {
     pub fn method(&self, width: usize, height: usize) -> Result<Method, InterpolatorError> {
         let mut method = Method {
             model: self.model.clone(),
+            weights: self.weights,
             flow_scale: None,
             refine_scale: None,
             times: self.times(),
+            passes: if self.averaged { Averaged::RUNS } else { 1 },
             cost: None,
         };
         if let Engine::Net(net) = &self.engine {
@@ -130,10 +136,14 @@ impl Interpolator {
         first: &Arc<Frame>,
         second: &Arc<Frame>,
     ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
-        match &mut self.engine {
-            Engine::Flow(flow) => flow.pair(first, second),
-            Engine::Net(net) => net.pair(first, second),
+        let engine: &mut dyn Interpolate = match &mut self.engine {
+            Engine::Flow(flow) => flow,
+            Engine::Net(net) => net.as_mut(),
+        };
+        if self.averaged {
+            return Ok(Box::new(Averaged::new(engine, first, second)?));
         }
+        engine.pair(first, second)
     }
 }
 

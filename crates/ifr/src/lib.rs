@@ -23,6 +23,7 @@
 //! The rooms behind it: [`frame`] (frames, exact time, colour), [`flow`] (optical flow, the embedded default),
 //! [`net`] (the networks), [`formats`] (their checkpoints from elsewhere, and ONNX), [`eval`] (how good the frames are), [`timeline`] (which frames, when), [`video`] (files in and out).
 
+pub mod config;
 pub mod job;
 
 mod device;

@@ -122,6 +122,22 @@ impl Model {
         }
     }
 
+    /// CRC-32 of the network's parameters as little-endian floats, in the order of its graph; `None` for a classical
+    /// method. It tells apart weights that would make other frames.
+    pub fn checksum(&self) -> Option<u32> {
+        let parameters = self.parameters()?;
+        let mut hasher = crc32fast::Hasher::new();
+        let mut bytes = Vec::new();
+        for (_, values) in parameters.iter() {
+            for part in values.chunks(4096) {
+                bytes.clear();
+                part.iter().for_each(|v| bytes.extend_from_slice(&v.to_le_bytes()));
+                hasher.update(&bytes);
+            }
+        }
+        Some(hasher.finalize())
+    }
+
     /// The instants between two frames that it makes by itself. With [`Timesteps::Midpoint`], an
     /// [`Interpolator`](crate::Interpolator) makes the others by halving.
     pub fn timesteps(&self) -> Timesteps {

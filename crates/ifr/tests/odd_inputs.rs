@@ -200,9 +200,15 @@ fn a_full_disk_keeps_what_was_written() {
     ];
     ifr_fails(&[&args[..], &["--factor", "2"]].concat(), 4, "no-space-check");
     assert!(names(&small.0).is_empty(), "refused beforehand: nothing is there");
-    ifr_fails(&[&args[..], &["--no-space-check"]].concat(), 4, "no space left");
-    assert_eq!(names(&small.0), ["out.partial.mkv"]);
-    assert!(!frames(&small.0.join("out.partial.mkv")).is_empty(), "what was written plays");
+    let short = [&args[..], &["--no-space-check", "--segment-frames", "4"]].concat();
+    ifr_fails(&short, 4, "continue with --resume");
+    assert_eq!(names(&small.0), ["out.mkv.partial"], "whole segments stay");
+    let room = ["-o", "remount,size=40m", text(&small.0)];
+    assert!(Command::new("mount").args(room).status().unwrap().success());
+    let said = ifr_ok(&[&short[..], &["--resume"]].concat());
+    assert!(said.contains("were there from an earlier run"), "{said}");
+    assert_eq!(names(&small.0), ["out.mkv"]);
+    assert_eq!(frames(&small.0.join("out.mkv")).len(), 119);
 }
 
 #[test]

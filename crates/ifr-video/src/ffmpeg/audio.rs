@@ -7,7 +7,7 @@ use ifr_frame::{Time, TimeBase};
 use super::av::{
     self, AvError, AvFrame, Codec, CodecContext, Dict, Graph, Muxer, Output, Packet, Params, Rational, Step,
 };
-use super::sink::scaled;
+use super::route::scaled;
 use super::streams::OtherStream;
 use crate::VideoError;
 

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use ifr_frame::{ColorDescription, ColorModel, Frame, Matrix, PixelFormat, Range, Time, TimeBase};
 
 use super::av::{
-    AvError, AvFrame, Codec, CodecContext, Dict, EncoderSetup, Graph, Muxer, Packet, PixFmt, Rational, Step,
+    AvError, AvFrame, Codec, CodecContext, Dict, EncoderSetup, Graph, Muxer, Packet, Params, PixFmt,
+    Rational, SideData, Step,
 };
 use super::choice::{self, FormatChoice};
 use super::hdr::{Hdr, append};
@@ -24,35 +25,48 @@ fn default_crf(encoder: &str) -> f32 {
 
 /// An encoder, with what brings frames into its pixel format.
 pub(super) struct Encoder {
-    pub(super) context: CodecContext,
-    pub(super) name: String,
-    pub(super) time_base: TimeBase,
+    context: CodecContext,
+    name: String,
+    time_base: TimeBase,
     layout: PixelFormat,
     size: (usize, usize),
     color: ColorDescription,
     format: PixFmt,
     convert: Option<Graph>,
-    /// First and last time, and the end of the last frame, in ticks.
     span: Option<Span>,
-    /// The packet that came out last; see [`Encoder::flush`].
-    held: Option<Packet>,
-    first_dts: Option<i64>,
+    /// The tick that the first frame must lie behind.
+    floor: Option<i64>,
+    /// Whether a packet has come out.
+    emitted: bool,
     /// Times and durations of frames whose packets have not come out yet.
     pending: VecDeque<(i64, i64)>,
 }
 
-struct Span {
-    first: i64,
-    last: i64,
-    end: i64,
+/// When an encoder's frames show, in its ticks: the first, the last, and the last one's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) first: i64,
+    pub(super) last: i64,
+    pub(super) end: i64,
 }
 
-/// A new encoder, and what it left for the container.
+/// What a muxer must know of a coded video, however it came to be.
+pub(super) struct CodedVideo {
+    /// FFmpeg's name of the encoder.
+    pub(super) encoder: String,
+    pub(super) params: Params,
+    /// Side data of the stream that the parameters do not carry.
+    pub(super) side_data: Vec<SideData>,
+    pub(super) time_base: Rational,
+    /// Options that the encoder does not know: perhaps the muxer does.
+    pub(super) options: Vec<(String, String)>,
+    pub(super) notices: Vec<String>,
+}
+
+/// A new encoder, and what the container must know of its stream.
 pub(super) struct Opened {
     pub(super) encoder: Encoder,
-    /// Options that the encoder does not know: perhaps the muxer does.
-    pub(super) options: Dict,
-    pub(super) notices: Vec<String>,
+    pub(super) video: CodedVideo,
 }
 
 impl Encoder {
@@ -90,6 +104,9 @@ impl Encoder {
                 Some(ours) => dict.set(key, &format!("{value}:{ours}")),
                 None => dict.set(key, value),
             }
+        }
+        if name == "libx264" {
+            keep_x264_deterministic(&mut dict);
         }
         if name == "libx265" {
             // It would write to standard error past FFmpeg's log.
@@ -134,16 +151,30 @@ impl Encoder {
             format,
             convert,
             span: None,
-            held: None,
-            first_dts: None,
+            floor: None,
+            emitted: false,
             pending: VecDeque::new(),
         };
-        Ok(Opened { encoder, options: dict, notices })
+        let params = encoder.context.params().map_err(|e| encoder.fault(e))?;
+        let video = CodedVideo {
+            encoder: encoder.name.clone(),
+            params,
+            side_data: Vec::new(),
+            time_base: encoder.context.time_base(),
+            options: dict.pairs(),
+            notices,
+        };
+        Ok(Opened { encoder, video })
     }
 
-    /// The encoder's time base as the container takes it.
-    pub(super) fn ticks(&self) -> Rational {
-        self.context.time_base()
+    /// Has frames left out that fall on the tick of one at `last` or before, as if that had been sent.
+    pub(super) fn begin_after(&mut self, last: Time) {
+        self.floor = Some(last.to_pts(self.time_base));
+    }
+
+    /// When the frames taken so far show.
+    pub(super) fn span(&self) -> Option<Span> {
+        self.span
     }
 
     /// Takes a frame. Returns its time in ticks; `None` when it falls on the frame before, and is left out.
@@ -167,7 +198,7 @@ impl Encoder {
             )));
         }
         let ticks = pts.to_pts(self.time_base);
-        let last = self.span.as_ref().map(|s| s.last);
+        let last = self.span.map(|s| s.last).or(self.floor);
         if last.is_some_and(|last| ticks <= last) {
             tracing::warn!(
                 "a frame at {pts} s falls on the same tick of {} s as the one before: left out",
@@ -192,7 +223,7 @@ impl Encoder {
         let length = duration.map_or(0, |d| (pts + d).to_pts(self.time_base).saturating_sub(ticks).max(0));
         picture.set_duration(length);
         let step = if length > 0 { length } else { last.map_or(0, |last| ticks - last) };
-        let first = self.span.as_ref().map_or(ticks, |s| s.first);
+        let first = self.span.map_or(ticks, |s| s.first);
         self.span = Some(Span { first, last: ticks, end: ticks.saturating_add(step) });
         self.pending.push_back((ticks, length));
         self.feed(Some(&picture), emit)?;
@@ -200,37 +231,21 @@ impl Encoder {
     }
 
     /// Writes what the encoder still holds back.
-    ///
-    /// MP4 stores how long packets last in the order of decoding. For the whole to last from the first frame's
-    /// beginning to the last one's end, the packet that is decoded last must make up what is missing, whichever frame
-    /// it holds; where the rate is constant that is its own length.
     pub(super) fn flush(
         &mut self,
         emit: &mut dyn FnMut(Packet) -> Result<(), VideoError>,
     ) -> Result<(), VideoError> {
-        if self.name == "libx265" && self.first_dts.is_none() && self.pending.len() <= 2 {
-            // Before its third frame x265 does not know by how much decoding comes first, and makes times of chance.
-            let mut packets = Vec::new();
-            self.feed(None, &mut |packet| {
-                packets.push(packet);
-                Ok(())
-            })?;
-            packets.extend(self.held.take());
-            order_anew(&mut packets);
-            self.first_dts = packets.first().and_then(Packet::dts);
-            self.held = packets.pop();
-            packets.into_iter().try_for_each(&mut *emit)?;
-        } else {
-            self.feed(None, emit)?;
+        if self.name != "libx265" || self.emitted || self.pending.len() > 2 {
+            return self.feed(None, emit);
         }
-        let Some(mut packet) = self.held.take() else { return Ok(()) };
-        if let (Some(span), Some(first), Some(last)) = (&self.span, self.first_dts, packet.dts()) {
-            let length = (span.end - span.first) - (last - first);
-            if length > 0 {
-                packet.set_times(packet.pts(), packet.dts(), length);
-            }
-        }
-        emit(packet)
+        // Before its third frame x265 does not know by how much decoding comes first, and makes times of chance.
+        let mut packets = Vec::new();
+        self.feed(None, &mut |packet| {
+            packets.push(packet);
+            Ok(())
+        })?;
+        order_anew(&mut packets);
+        packets.into_iter().try_for_each(emit)
     }
 
     fn feed(
@@ -254,10 +269,8 @@ impl Encoder {
                     let (pts, dts) = (packet.pts(), packet.dts());
                     packet.set_times(pts, dts, length);
                 }
-                self.first_dts = self.first_dts.or(packet.dts());
-                if let Some(before) = self.held.replace(packet) {
-                    emit(before)?;
-                }
+                self.emitted = true;
+                emit(packet)?;
             }
             if sent {
                 return Ok(());
@@ -283,6 +296,21 @@ fn order_anew(packets: &mut [Packet]) {
     for (packet, dts) in packets.iter_mut().zip(sorted) {
         packet.set_times(packet.pts(), Some(dts - late), packet.duration());
     }
+}
+
+/// Keeps x264 from its AVX-512 code: with macroblock trees and B-frames that reads memory which nobody wrote (seen with
+/// build 164), so that the same frames come out a little different each time; segments made again must be equal. What
+/// it has for AVX2 writes what plain C does.
+fn keep_x264_deterministic(dict: &mut Dict) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx2") {
+        let given = dict.get("x264-params").map_or_else(String::new, |p| p + ":");
+        if !given.contains("asm") {
+            dict.set("x264-params", &format!("{given}asm=AVX2"));
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = dict;
 }
 
 pub(super) fn rational((num, den): (u32, u32)) -> Rational {

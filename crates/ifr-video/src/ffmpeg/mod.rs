@@ -4,6 +4,7 @@
 //! - A [sink](sink) encodes frames and muxes them with those packets. It knows the source's streams by
 //!   [`Streams`](streams::Streams), which travel with [`SourceInfo`](crate::SourceInfo), so that source and sink may
 //!   live in different threads.
+//! - Instead of a sink, [segments](segment) keep coded video in files, which are joined to the output at the end.
 //!
 //! Everything `unsafe` is in [`av`].
 
@@ -15,8 +16,12 @@ mod container;
 mod encoder;
 mod fault;
 mod hdr;
+mod mux;
 mod pixels;
 mod probe;
+mod reach;
+mod route;
+mod segment;
 mod sink;
 mod source;
 mod streams;
@@ -26,6 +31,7 @@ pub use audio::PcmTrack;
 pub(crate) use av::Packet;
 pub use capabilities::{EncoderInfo, encoders, ffmpeg_version};
 pub use container::{ContainerChoice, container_for, container_for_encoder};
+pub use segment::{Joined, Segment, SegmentLabel, SegmentSink, SegmentSummary, join};
 pub(crate) use sink::create;
 pub(crate) use source::open;
 pub(crate) use streams::Streams;

@@ -12,6 +12,7 @@ use super::fault::{malformed, reading};
 use super::hdr::Dropped;
 use super::pixels;
 use super::probe::{Described, check_file, choose_video, decoder, describe, fill, rotation};
+use super::reach;
 use super::streams::{OtherStream, Streams};
 use crate::{CopiedStreams, Item, OpenOptions, Source, SourceInfo, StreamPacket, TimedFrame, VideoError};
 
@@ -19,6 +20,13 @@ use crate::{CopiedStreams, Item, OpenOptions, Source, SourceInfo, StreamPacket, 
 const MAX_AHEAD: usize = 256 << 20;
 /// Unreadable packets in a row after which a file counts as ended.
 const MAX_ERRORS: u32 = 100;
+
+/// Bytes that a file's packets may hold in all, for each byte of the file and besides. Compressed headers and subtitles make packets
+/// somewhat larger than the file; only one whose index points to the same bytes again and again makes them much larger.
+const MAX_GROWTH: u64 = 16;
+const GROWTH_ALLOWANCE: u64 = 16 << 20;
+/// What a packet counts at least, so that empty ones come to an end, too.
+const LEAST_PACKET: u64 = 16;
 
 /// A container and the decoder of its video stream.
 pub(crate) struct FileSource {
@@ -30,6 +38,8 @@ pub(crate) struct FileSource {
     pictures: Pictures,
     /// Index of the video stream.
     video: usize,
+    /// Whether the video is decoded: else only the other streams' packets are yielded.
+    decodes: bool,
     /// For each stream, whether its packets are yielded.
     wanted: Vec<bool>,
     queue: VecDeque<Item>,
@@ -42,6 +52,8 @@ pub(crate) struct FileSource {
     frames: u64,
     skipped: u64,
     late: u64,
+    /// How much more packets may hold, in bytes; `None` where the file's size is not known.
+    budget: Option<u64>,
     ended: bool,
     notices: Vec<String>,
     dropped: Dropped,
@@ -62,12 +74,24 @@ struct Pictures {
 /// Opens a container for [`crate::open`].
 pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, VideoError> {
     av::route_log();
-    let bytes = check_file(path)?;
-    let url =
-        av::file_url(path).ok_or_else(|| malformed(path, "a NUL byte in the file's name", "a file name"))?;
-    // A file may name others (play lists, MP4 references): whatever it says, nothing is fetched from a network.
-    let demuxer = Dict::of([("protocol_whitelist", "file,pipe")]);
-    let mut input = Input::open(&url, demuxer).map_err(|e| reading(path, e))?;
+    av::limit_memory();
+    let remote = options.is_address(path);
+    let bytes = if remote { None } else { check_file(path)? };
+    let url = if remote { av::address(path) } else { av::file_url(path) };
+    let url = url.ok_or_else(|| malformed(path, "a NUL byte in the file's name", "a file name"))?;
+    let list = !remote && reach::is_list(path, options)?;
+    // What a list of files holds has little to do with its own size.
+    let bytes = bytes.filter(|_| !list);
+    let limit = options.max_pixels.to_string();
+    let limits = || Dict::of([("max_pixels", limit.as_str())]);
+    let mut input =
+        Input::open(&url, reach::demuxer_options(options), &limits()).map_err(|e| reading(path, e))?;
+    if input.streams() > options.max_streams {
+        return Err(VideoError::Unsupported {
+            path: path.to_owned(),
+            what: format!("its {} streams are over the limit of {}", input.streams(), options.max_streams),
+        });
+    }
     let container = input.format_name();
     // Text files pass for "ANSI art", which FFmpeg renders as video.
     if matches!(container.as_str(), "tty" | "bin" | "xbin" | "adf" | "idf") {
@@ -129,7 +153,6 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
             view.params.codec_name()
         ),
     })?;
-    let limit = options.max_pixels.to_string();
     let (w, h) = view.params.size();
     let too_large = |w: usize, h: usize| {
         (w.saturating_mul(h) > options.max_pixels).then(|| VideoError::Unsupported {
@@ -141,8 +164,7 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
         return Err(error);
     }
     let threads = i32::try_from(options.threads).unwrap_or(0);
-    let limits = Dict::of([("max_pixels", limit.as_str())]);
-    let decoder = CodecContext::decoder(codec, &view.params, view.time_base, threads, limits)
+    let decoder = CodecContext::decoder(codec, &view.params, view.time_base, threads, limits())
         .map_err(|e| reading(path, e))?;
 
     let Described { info, streams, stated } = describe(path, &input, &view, container, bytes)?;
@@ -162,6 +184,7 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
         picture: AvFrame::new().map_err(|e| reading(path, e))?,
         pictures: placeholder,
         video,
+        decodes: true,
         wanted,
         queue: VecDeque::new(),
         last: None,
@@ -171,6 +194,7 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
         frames: 0,
         skipped: 0,
         late: 0,
+        budget: bytes.map(|bytes| bytes.saturating_mul(MAX_GROWTH).saturating_add(GROWTH_ALLOWANCE)),
         ended: false,
         notices,
         dropped,
@@ -178,6 +202,11 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
     };
     source.first_frame()?;
     source.finish_info(streams, others);
+    if !options.frames {
+        source.decodes = false;
+        source.input.discard(video);
+        source.queue.retain(|item| matches!(item, Item::Packet(_)));
+    }
     Ok(source)
 }
 
@@ -256,14 +285,25 @@ impl FileSource {
             if let Some(e) = self.input.read_error() {
                 self.notice(format!("the file cannot be read further ({e}): it ends early"));
             }
-            self.decode(None)?;
             self.ended = true;
-            self.check_end();
+            if self.decodes {
+                self.decode(None)?;
+                self.check_end();
+            }
             return Ok(());
         };
+        if let Some(budget) = &mut self.budget {
+            *budget = budget.saturating_sub((packet.size() as u64).max(LEAST_PACKET));
+            if *budget == 0 {
+                self.notice("the file repeats its own data without end: it is read no further".to_owned());
+                self.decode(None)?;
+                self.ended = true;
+                return Ok(());
+            }
+        }
         let stream = packet.stream();
         if stream == self.video {
-            return self.decode(Some(&packet));
+            return if self.decodes { self.decode(Some(&packet)) } else { Ok(()) };
         }
         if self.wanted.get(stream) == Some(&true) {
             self.queue.push_back(Item::Packet(StreamPacket { stream, packet }));

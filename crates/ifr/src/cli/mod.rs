@@ -1,7 +1,10 @@
 //! One file a subcommand; each turns its arguments into a plan and runs it.
 
+mod batch;
 mod bench;
+mod compare;
 mod convert;
+mod defaults;
 #[cfg(feature = "video")]
 mod demo;
 mod doctor;
@@ -12,10 +15,11 @@ mod flow;
 mod info;
 mod interpolate;
 mod interrupt;
+mod manual;
 mod model;
+mod preview;
 mod progress;
 mod say;
-#[cfg(feature = "video")]
 mod sheet;
 #[cfg(feature = "train")]
 mod train;
@@ -23,9 +27,10 @@ mod train;
 mod train_progress;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 pub(crate) use failure::Failure;
@@ -45,6 +50,15 @@ struct Cli {
     /// Say more (-v what is decided, -vv details, -vvv everything).
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
+
+    /// A file of defaults: its keys are long names of options, in tables for single subcommands [default: ifr.toml in
+    /// $XDG_CONFIG_HOME or ~/.config]. The command line wins.
+    #[arg(id = defaults::FILE, long = "config", value_name = "FILE", global = true)]
+    config_file: Option<PathBuf>,
+
+    /// Read no file of defaults.
+    #[arg(id = defaults::NONE, long = "no-config", global = true, conflicts_with = defaults::FILE)]
+    no_config: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +67,8 @@ enum Command {
     Flow(flow::Args),
     Info(info::Args),
     Convert(convert::Args),
+    Compare(compare::Args),
+    Preview(preview::Args),
     Eval(Box<eval::Args>),
     Bench(bench::Args),
     #[cfg(feature = "train")]
@@ -60,17 +76,33 @@ enum Command {
     #[cfg(feature = "video")]
     Demo(demo::Args),
     Doctor(doctor::Args),
+    Completions(manual::CompletionsArgs),
+    Man(manual::ManArgs),
 }
 
 /// Runs the command line.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let args: Vec<_> = std::env::args_os().collect();
+    let read = defaults::matches(&Cli::command(), &args);
+    let done = read.and_then(|matches| run(Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell();
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
     log_to_stderr(cli.verbose);
-    let done = match cli.command {
+    match cli.command {
         Command::Interpolate(args) => interpolate::run(&args),
         Command::Flow(args) => flow::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Preview(args) => preview::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args),
         #[cfg(feature = "train")]
@@ -78,13 +110,8 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "video")]
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            failure.tell();
-            ExitCode::from(failure.code)
-        }
+        Command::Completions(args) => manual::completions(Cli::command(), &args),
+        Command::Man(args) => manual::man(Cli::command(), &args),
     }
 }
 

@@ -167,6 +167,7 @@ fn making_json(making: &Making) -> Value {
             Times::Any => None,
             Times::Bisected(depth) => Some(depth.get()),
         },
+        "passes": method.passes,
         "largest_error": making.error,
         "largest_error_seconds": making.error_seconds,
         "runs_per_pair": making.runs,

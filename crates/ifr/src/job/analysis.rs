@@ -12,6 +12,9 @@ use crate::job::{JobError, Plan};
 
 /// The longest a frame is shown: beyond it a timestamp is taken for damage, not for an hour-long picture.
 const LONGEST: Time = Time::HOUR;
+/// The longest interval in which frames are made: over a longer one the earlier frame is held, for nothing says what happened
+/// meanwhile. A damaged timestamp thus costs copies of a frame at most.
+const LONGEST_MADE: Time = Time::MINUTE;
 
 /// A source frame of which everything is known that decides what is made of it.
 #[derive(Debug, Clone)]
@@ -54,14 +57,18 @@ impl Analysis {
     /// Takes the next decoded frame; what has become ready comes from [`Analysis::pop`].
     pub(super) fn push(&mut self, timed: TimedFrame) -> Result<(), JobError> {
         let pts = self.cadence.place(timed.pts);
-        if self.last.replace(pts).is_some_and(|last| pts - last > LONGEST) {
+        let interval = self.last.replace(pts).map_or(Time::ZERO, |last| pts - last);
+        if interval > LONGEST {
             return Err(JobError::Input(VideoError::Malformed {
                 path: self.input.clone(),
                 found: format!("frame {} is shown at {pts} s, over an hour after the one before", self.read),
                 expected: "at most an hour between frames".to_owned(),
             }));
         }
-        let link = self.analyst.push(&timed.frame, pts);
+        let link = match self.analyst.push(&timed.frame, pts) {
+            Link::Continuous if interval > LONGEST_MADE => Link::Same,
+            link => link,
+        };
         let duration = timed.duration.filter(|&d| d <= LONGEST).map(|d| self.cadence.span(d));
         self.ready.push_back(Analysed { index: self.read, frame: timed.frame, pts, duration, link });
         self.read += 1;

@@ -29,6 +29,32 @@ pub enum JobError {
         "{0} is there from an earlier run that did not end; move it away to keep it, or overwrite it with --force"
     )]
     Unfinished(PathBuf),
+    /// An earlier run can be continued.
+    #[error(
+        "{0} is there from an earlier run that did not end; continue it with --resume, or begin anew with --force"
+    )]
+    Resumable(PathBuf),
+    /// What is there is of another job than the one to continue.
+    #[error("{path} cannot be continued: {differs}; ask for the same again, or begin anew with --force")]
+    Differs {
+        /// The folder of segments.
+        path: PathBuf,
+        /// What differs, and how.
+        differs: String,
+    },
+    /// A file that an earlier run, or a plan, left is damaged.
+    #[error("{path}: {found}; expected {expected}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+        /// What was expected, and what to do.
+        expected: String,
+    },
+    /// Another process is at work on it.
+    #[error("{0} is in use by another run of ifr: wait for it, or stop it")]
+    Busy(PathBuf),
     /// The output is the input.
     #[error("{0}: the input itself would be overwritten; choose another name with -o")]
     SameFile(PathBuf),
@@ -59,15 +85,17 @@ pub enum JobError {
     #[error(transparent)]
     Interpolate(#[from] InterpolateError),
     /// Stopped on request.
-    #[error("interrupted after {frames} frames{}", kept(partial))]
+    #[error("interrupted after {frames} frames{}", kept(partial, *resumable))]
     Interrupted {
         /// Frames written.
         frames: u64,
         /// The unfinished output, if there is one.
         partial: Option<PathBuf>,
+        /// Whether `--resume` continues it.
+        resumable: bool,
     },
     /// A failure after frames were written.
-    #[error("{error} ({frames} frames were written before{})", kept(partial))]
+    #[error("{error} ({frames} frames were written before{})", kept(partial, *resumable))]
     Partial {
         /// What went wrong.
         error: Box<JobError>,
@@ -75,12 +103,17 @@ pub enum JobError {
         frames: u64,
         /// The unfinished output, if there is one.
         partial: Option<PathBuf>,
+        /// Whether `--resume` continues it.
+        resumable: bool,
     },
 }
 
 /// Where what was done is.
-fn kept(partial: &Option<PathBuf>) -> String {
-    partial.as_ref().map_or_else(String::new, |p| format!("; what is done is kept in {}", p.display()))
+fn kept(partial: &Option<PathBuf>, resumable: bool) -> String {
+    let on = if resumable { "; continue with --resume" } else { "" };
+    let kept =
+        partial.as_ref().map_or_else(String::new, |p| format!("; what is done is kept in {}", p.display()));
+    kept + on
 }
 
 impl JobError {
@@ -88,12 +121,15 @@ impl JobError {
     /// 4 output, 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Request(_) => 2,
+            Self::Request(_) | Self::Differs { .. } => 2,
             Self::Input(_) | Self::Empty(_) => 3,
             Self::Output(VideoError::Option(_)) => 2,
             Self::Output(_)
             | Self::Exists(_)
             | Self::Unfinished(_)
+            | Self::Resumable(_)
+            | Self::Damaged { .. }
+            | Self::Busy(_)
             | Self::SameFile(_)
             | Self::Io { .. }
             | Self::Space { .. } => 4,

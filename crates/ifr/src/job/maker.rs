@@ -19,11 +19,12 @@ pub(super) struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// Makes all frames of a schedule; `false` if stopped before its end. Those between one pair stand together and share
-    /// its preparation.
+    /// Makes all frames of a schedule, or only counts them where they are not `wanted`; `false` if stopped before its end.
+    /// Those between one pair stand together and share its preparation.
     pub(super) fn make(
         &mut self,
         schedule: Schedule<'_, Arc<Frame>>,
+        wanted: bool,
         out: &SyncSender<Write>,
         state: &mut State,
         stop: &AtomicBool,
@@ -46,6 +47,10 @@ impl Maker<'_> {
                     state.repeated += 1;
                     frame
                 }
+                Make::Between { first, .. } if !wanted => {
+                    state.made += 1;
+                    first
+                }
                 Make::Between { first, second, t } => {
                     let begin = Instant::now();
                     if let Some(engine) = engine.take() {
@@ -59,7 +64,10 @@ impl Maker<'_> {
                 }
             };
             state.planned += 1;
-            send(out, Write::Frame(frame, pts, duration))?;
+            state.position = Some(pts);
+            if wanted {
+                send(out, Write::Frame(frame, pts, duration))?;
+            }
             (self.progress)(&Progress {
                 read: state.read,
                 written: state.planned,

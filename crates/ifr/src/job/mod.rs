@@ -20,7 +20,11 @@
 
 mod analysis;
 mod error;
+mod fingerprint;
+#[cfg(feature = "video")]
+mod folder;
 mod instants;
+mod journal;
 mod maker;
 mod making;
 mod naming;
@@ -28,6 +32,8 @@ mod plan;
 mod progress;
 mod request;
 mod run;
+#[cfg(feature = "video")]
+mod segmented;
 mod space;
 mod speed;
 mod still;
@@ -36,6 +42,8 @@ mod time_base;
 mod worker;
 
 pub use error::JobError;
+pub use fingerprint::{Fingerprint, InputId};
+pub use journal::{Journal, JournalEntry, JournalError};
 pub use making::Making;
 pub use plan::Plan;
 pub use progress::{Progress, Report};

@@ -5,6 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::job::Speed;
 
+impl Speed {
+    /// What is added to the name of an output that is not named: `x2`, `60fps`, `slow4x`.
+    pub fn tag(self) -> String {
+        tag(self)
+    }
+}
+
 /// What the speed adds to a name: `x2`, `60fps`, `slow4x`.
 fn tag(speed: Speed) -> String {
     let rate = |r: ifr_frame::Rate| {
@@ -55,6 +62,13 @@ pub(super) fn partial_directory(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// The folder of an output's segments: `OUT.EXT.partial/`.
+pub(super) fn segments(path: &Path) -> PathBuf {
+    let mut name = path.file_name().map(OsString::from).unwrap_or_default();
+    name.push(".partial");
+    path.with_file_name(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +86,7 @@ mod tests {
         assert_eq!(name(Speed::Factor(4), "shots/", None), "shots.x4");
         assert_eq!(partial(Path::new("a/b.c.mkv")), Path::new("a/b.c.partial.mkv"));
         assert_eq!(partial_directory(Path::new("a/shots.x2")).to_str(), Some("a/shots.x2.partial/"));
+        assert_eq!(segments(Path::new("a/b.c.mkv")), Path::new("a/b.c.mkv.partial"));
         assert_eq!(partial_directory(Path::new("a/shots/")).to_str(), Some("a/shots.partial/"));
     }
 }

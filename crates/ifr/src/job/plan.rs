@@ -1,9 +1,10 @@
 use std::fmt;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use ifr_frame::{Rate, Time, TimeBase};
 use ifr_timeline::{AtCut, Cadence, CutSource, Grid, Repeats};
-use ifr_video::{OutputOptions, SourceInfo, VideoError};
+use ifr_video::{OpenOptions, OutputOptions, SourceInfo, VideoError, images};
 
 use crate::Method;
 use crate::job::target::folder_of;
@@ -40,6 +41,14 @@ pub struct Plan {
     pub making: Option<Making>,
     /// The source.
     pub source: SourceInfo,
+    /// How the source is opened.
+    pub open: OpenOptions,
+    /// Source frames a segment: the video is encoded in pieces, which an interrupted run leaves whole. Every n-th source
+    /// frame begins one, with all that lies before the next. `None`: in one go (where the input cannot be read twice, and
+    /// for outputs that are no containers).
+    pub segments: Option<NonZeroU64>,
+    /// Whether segments of an earlier run are taken over.
+    pub resume: bool,
 }
 
 impl Plan {
@@ -53,7 +62,13 @@ impl Plan {
         let bad = |e: crate::job::SpeedError| JobError::Request(e.to_string());
         let (grid, stretch) = request.speed.grid(video.rate).map_err(bad)?;
         let (target, notices) = target(request, source)?;
-        target.check(&request.input, request.force)?;
+        let segments = segments(request, source, &target, grid, stretch);
+        if request.resume && segments.is_none() {
+            return Err(JobError::Request(
+                "--resume continues a video that is written from a file to a file; this job has to begin anew".to_owned(),
+            ));
+        }
+        target.check_or_resume(&request.input, request.force, request.resume)?;
 
         let rate = match grid {
             Grid::Rate(rate) => Some(rate),
@@ -80,7 +95,7 @@ impl Plan {
             preset: encoder.preset.clone(),
             pix_fmt: encoder.pix_fmt.clone(),
             encoder_options: encoder.options.clone(),
-            threads: request.threads,
+            threads: encoder_threads(request.threads),
             stretch: stretch.parts(),
             audio: request.audio,
             extras: true,
@@ -90,6 +105,8 @@ impl Plan {
             let lossless = images || encoder.name.as_deref().map_or(video.lossless, is_lossless);
             let frames = output_frames.unwrap_or_default();
             let needed = space::estimate(video.format, video.width, video.height, frames, lossless);
+            // Segments stay until they are joined.
+            let needed = if segments.is_some() { needed.saturating_mul(2) } else { needed };
             space::check(target.folder(), target.path(), needed)?;
         }
         Ok(Self {
@@ -111,6 +128,9 @@ impl Plan {
             notices,
             making: None,
             source: source.clone(),
+            open: open_options(request),
+            segments,
+            resume: request.resume,
         })
     }
 
@@ -141,6 +161,55 @@ impl Plan {
     pub(super) fn source_rate(&self) -> Option<Rate> {
         self.source.video.rate
     }
+}
+
+/// How a request's input is opened.
+pub(super) fn open_options(request: &Request) -> OpenOptions {
+    OpenOptions {
+        threads: request.threads,
+        audio: request.audio,
+        rate: Some(request.sequence_rate),
+        protocols: request.protocols.clone(),
+        ..OpenOptions::default()
+    }
+}
+
+/// Threads of the encoder: spelled out, since what some encoders write depends on it, and segments of one video may be made
+/// on several machines. Half as many again as there are processors, at most 16, is what x264 takes by itself.
+fn encoder_threads(wanted: usize) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    if wanted > 0 { wanted } else { (processors() * 3).div_ceil(2).min(16) }
+}
+
+/// Output frames that a segment is to hold: some seconds, and a little more than the distance of key frames that most
+/// encoders keep by themselves (250), so that segments cost no bits.
+const SEGMENT: f64 = 270.0;
+
+/// See [`Plan::segments`].
+fn segments(
+    request: &Request,
+    source: &SourceInfo,
+    target: &Target,
+    grid: Grid,
+    stretch: Stretch,
+) -> Option<NonZeroU64> {
+    let Target::File { partial, .. } = target else { return None };
+    let input = &request.input;
+    // A pipe is gone once it is read.
+    let again = input.is_file() || input.is_dir() || images::is_sequence(input);
+    if !again || input == Path::new("-") || !ifr_video::is_container_name(partial) {
+        return None;
+    }
+    let default = || {
+        let (num, den) = stretch.parts();
+        let rate = source.video.rate.map_or(25.0, Rate::as_f64);
+        let each = match grid {
+            Grid::Divide(parts) => f64::from(parts.get()),
+            Grid::Rate(wanted) => wanted.as_f64() * f64::from(num) / f64::from(den) / rate,
+        };
+        NonZeroU64::new((SEGMENT / each).round().clamp(1.0, 65_536.0) as u64)
+    };
+    request.segment_frames.or_else(default)
 }
 
 fn is_lossless(encoder: &str) -> bool {
@@ -190,6 +259,12 @@ fn target(request: &Request, source: &SourceInfo) -> Result<(Target, Vec<String>
         return Err(JobError::Request(
             "the input is standard input: say where to write with -o FILE, or -o - for y4m on standard output".into(),
         ));
+    }
+    if folder.is_none() && input.to_string_lossy().contains("://") && !input.exists() {
+        return Err(JobError::Request(format!(
+            "{} is an address: say where to write with -o",
+            input.display()
+        )));
     }
     if from_images {
         let folder = if input.is_dir() { input.clone() } else { folder_of(input) };

@@ -1,3 +1,4 @@
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use ifr_frame::Rate;
@@ -43,10 +44,17 @@ pub struct Request {
     pub audio: bool,
     /// Whether an existing output is overwritten.
     pub force: bool,
+    /// Whether a run that was interrupted is continued.
+    pub resume: bool,
+    /// Source frames a segment, see [`Plan::segments`](crate::job::Plan::segments); `None`: as many as make about 270
+    /// output frames.
+    pub segment_frames: Option<NonZeroU64>,
     /// Whether free space is checked beforehand.
     pub check_space: bool,
     /// Threads for decoding and encoding; 0 lets FFmpeg choose.
     pub threads: usize,
+    /// What FFmpeg may open beyond the input itself: see [`OpenOptions::protocols`](ifr_video::OpenOptions::protocols).
+    pub protocols: Vec<String>,
 }
 
 impl Request {
@@ -63,8 +71,11 @@ impl Request {
             encoder: EncoderChoice::default(),
             audio: true,
             force: false,
+            resume: false,
+            segment_frames: None,
             check_space: true,
             threads: 0,
+            protocols: Vec::new(),
         }
     }
 

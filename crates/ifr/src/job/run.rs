@@ -6,9 +6,12 @@ use std::thread;
 use std::time::Instant;
 
 use ifr_frame::Interpolate;
-use ifr_video::{Item, OpenOptions, Sink, Source, Summary, VideoError};
+use ifr_video::{Item, Sink, Source, Summary, VideoError};
 
-use crate::job::worker::{Worker, Write};
+use crate::job::plan::open_options;
+#[cfg(feature = "video")]
+use crate::job::segmented;
+use crate::job::worker::{State, Worker, Write};
 use crate::job::{JobError, Plan, Progress, Report, Request, Target};
 
 /// Items the reader may be ahead, and frames the writer may be behind. Small: a 4K frame in 4:2:0 is 12 MB.
@@ -19,13 +22,7 @@ const AHEAD: usize = 4;
 /// # Errors
 /// [`JobError::Input`] when it cannot be read or holds no video.
 pub fn open(request: &Request) -> Result<Box<dyn Source>, JobError> {
-    let options = OpenOptions {
-        threads: request.threads,
-        audio: request.audio,
-        rate: Some(request.sequence_rate),
-        ..OpenOptions::default()
-    };
-    ifr_video::open(&request.input, &options).map_err(JobError::Input)
+    ifr_video::open(&request.input, &open_options(request)).map_err(JobError::Input)
 }
 
 /// Carries out a plan: reader, interpolator and writer run at the same time. `progress` is told after every output
@@ -40,6 +37,10 @@ pub fn run(
     progress: &(dyn Fn(&Progress) + Sync),
     stop: &AtomicBool,
 ) -> Result<Report, JobError> {
+    #[cfg(feature = "video")]
+    if let Some(length) = plan.segments {
+        return segmented::run(plan, length, source, engine, progress, stop);
+    }
     let start = Instant::now();
     plan.target.clear()?;
     let sink = match ifr_video::create(&plan.output, Some(&plan.source)) {
@@ -49,70 +50,118 @@ pub fn run(
             return Err(JobError::Output(e));
         }
     };
-    let mut notices = sink.notices();
+    let notices = sink.notices();
+    let ran = pipeline(
+        source,
+        |out| Worker::new(plan, engine, progress, out, None),
+        move |items| write(sink, items),
+        stop,
+    );
+    let mut report = ran.report(plan, start);
+    let Ran { written: (summary, write_error), state, error, .. } = ran;
+    report.add_summary(&summary, notices, plan, &state);
+    let error = write_error.map(JobError::Output).or(error);
+    let partial =
+        (plan.target != Target::Stdout && summary.frames > 0).then(|| plan.target.writing().to_owned());
+    if summary.frames == 0 {
+        plan.target.discard();
+    }
+    let (frames, resumable) = (summary.frames, false);
+    match error {
+        None if stop.load(Ordering::Relaxed) && !state.complete => {
+            Err(JobError::Interrupted { frames, partial, resumable })
+        }
+        None if state.read == 0 => Err(JobError::Empty(plan.input.clone())),
+        None => plan.target.commit().map(|()| report),
+        Some(error) if frames == 0 => Err(error),
+        Some(error) => Err(JobError::Partial { error: Box::new(error), frames, partial, resumable }),
+    }
+}
+
+/// What came of a reader, a worker and a writer.
+pub(super) struct Ran<T> {
+    /// What the writer returned.
+    pub(super) written: T,
+    pub(super) state: State,
+    /// What went wrong with reading or interpolating.
+    pub(super) error: Option<JobError>,
+    skipped: u64,
+    notices: Vec<String>,
+}
+
+/// Runs a reader and a writer in threads of their own and the worker in this one, until all are done. The writer is told
+/// of the end by its channel: whatever happens it can finish what it has begun.
+pub(super) fn pipeline<'a, T: Send + 'static>(
+    source: Box<dyn Source>,
+    worker: impl FnOnce(SyncSender<Write>) -> Worker<'a>,
+    write: impl FnOnce(&Receiver<Write>) -> T + Send + 'static,
+    stop: &AtomicBool,
+) -> Ran<T> {
     let (to_worker, items) = sync_channel(AHEAD);
     let (to_writer, writes) = sync_channel(AHEAD);
     let reader = thread::spawn(move || read(source, &to_worker));
-    let writer = thread::spawn(move || write(sink, &writes));
-    let mut worker = Worker::new(plan, engine, progress, to_writer);
+    let writer = thread::spawn(move || write(&writes));
+    let mut worker = worker(to_writer);
     let result = catch_unwind(AssertUnwindSafe(|| worker.run(&items, stop)));
     let state = std::mem::take(&mut worker.state);
     // Both neighbours end when their channels close: first the file is finished, whatever happened.
     drop((worker, items));
-    let (summary, write_error) = writer.join().unwrap_or_else(|panic| resume_unwind(panic));
+    let written = writer.join().unwrap_or_else(|panic| resume_unwind(panic));
     let result = result.unwrap_or_else(|panic| resume_unwind(panic));
     // A reader that waits for a pipe would keep us waiting: after an early end it is left to itself.
-    let (skipped, source_notices, read_error) = if state.complete || reader.is_finished() {
+    let (skipped, notices, read_error) = if state.complete || reader.is_finished() {
         reader.join().unwrap_or_else(|panic| resume_unwind(panic))
     } else {
         (0, Vec::new(), None)
     };
-    notices.extend(source_notices);
-    notices.extend(summary.notices.clone());
-    let mut told = HashSet::new();
-    notices.retain(|notice| !plan.notices.contains(notice) && told.insert(notice.clone()));
-    if summary.frames < state.planned && state.complete && write_error.is_none() {
-        let lost = state.planned - summary.frames;
-        notices.push(format!(
-            "{lost} frames were left out: the output's time base is too coarse to tell them from others"
-        ));
-    }
-    let error = match (write_error, result, read_error) {
-        (Some(e), _, _) => Some(JobError::Output(e)),
-        (None, Err(e), _) => Some(e),
-        (None, Ok(()), Some(e)) => Some(JobError::Input(e)),
-        (None, Ok(()), None) => None,
-    };
-    let partial =
-        (plan.target != Target::Stdout && summary.frames > 0).then(|| plan.target.writing().to_owned());
-    let interrupted = stop.load(Ordering::Relaxed) && !state.complete;
-    if summary.frames == 0 {
-        plan.target.discard();
-    }
-    match error {
-        None if interrupted => return Err(JobError::Interrupted { frames: summary.frames, partial }),
-        None if state.read == 0 => return Err(JobError::Empty(plan.input.clone())),
-        None => plan.target.commit()?,
-        Some(error) if summary.frames == 0 => return Err(error),
-        Some(error) => {
-            return Err(JobError::Partial { error: Box::new(error), frames: summary.frames, partial });
+    let error = result.err().or(read_error.map(JobError::Input));
+    Ran { written, state, error, skipped, notices }
+}
+
+impl<T> Ran<T> {
+    /// What the report says of reading and making; of the output, see [`Report::add_summary`].
+    pub(super) fn report(&self, plan: &Plan, start: Instant) -> Report {
+        let state = &self.state;
+        Report {
+            output: plan.target.path().to_owned(),
+            read: state.read,
+            written: 0,
+            kept: state.kept,
+            made: state.made,
+            repeated: state.repeated,
+            cuts: state.cuts.clone(),
+            skipped: self.skipped,
+            notices: self.notices.clone(),
+            bytes: 0,
+            encoder: String::new(),
+            elapsed: start.elapsed(),
+            interpolating: state.interpolating,
         }
     }
-    Ok(Report {
-        output: plan.target.path().to_owned(),
-        read: state.read,
-        written: summary.frames,
-        kept: state.kept,
-        made: state.made,
-        repeated: state.repeated,
-        cuts: state.cuts,
-        skipped,
-        notices,
-        bytes: summary.bytes,
-        encoder: summary.encoder,
-        elapsed: start.elapsed(),
-        interpolating: state.interpolating,
-    })
+}
+
+impl Report {
+    /// Adds what the sink said: `notices` when it was made, and its summary.
+    pub(super) fn add_summary(
+        &mut self,
+        summary: &Summary,
+        notices: Vec<String>,
+        plan: &Plan,
+        state: &State,
+    ) {
+        self.written = summary.frames;
+        self.bytes = summary.bytes;
+        self.encoder.clone_from(&summary.encoder);
+        let mut told = HashSet::new();
+        let all = notices.into_iter().chain(std::mem::take(&mut self.notices)).chain(summary.notices.clone());
+        self.notices = all.filter(|n| !plan.notices.contains(n) && told.insert(n.clone())).collect();
+        if summary.frames < state.planned && state.complete {
+            let lost = state.planned - summary.frames;
+            self.notices.push(format!(
+                "{lost} frames were left out: the output's time base is too coarse to tell them from others"
+            ));
+        }
+    }
 }
 
 /// The reader thread: hands items on until the end, an error, or until nobody listens. Returns what was skipped
@@ -142,6 +191,8 @@ fn write(mut sink: Box<dyn Sink>, from: &Receiver<Write>) -> (Summary, Option<Vi
                 sink.write_frame(&frame, pts, duration).inspect(|()| frames += 1)
             }
             Write::Packet(packet) => sink.write_packet(packet),
+            // Of segments only their writer knows.
+            Write::Segment { .. } | Write::End => Ok(()),
         };
         if let Err(e) = done {
             error = Some(e);

@@ -82,12 +82,25 @@ impl Target {
         }
     }
 
+    /// Where the segments of a file are kept until they are joined.
+    pub(super) fn segments(&self) -> Option<PathBuf> {
+        match self {
+            Self::File { path, .. } => Some(naming::segments(path)),
+            _ => None,
+        }
+    }
+
     /// Checks that writing may begin: the folder is there and can be written to; neither the output nor what an earlier run
     /// left unfinished is there (unless `force`); nothing of it is the input.
     ///
     /// # Errors
     /// [`JobError`] that says what is in the way.
     pub fn check(&self, input: &Path, force: bool) -> Result<(), JobError> {
+        self.check_or_resume(input, force, false)
+    }
+
+    /// As [`Target::check`]; with `resume`, what an earlier run left may be there.
+    pub(super) fn check_or_resume(&self, input: &Path, force: bool, resume: bool) -> Result<(), JobError> {
         if *self == Self::Stdout {
             return Ok(());
         }
@@ -124,16 +137,25 @@ impl Target {
         if force {
             return Ok(());
         }
+        let segments = self.segments().filter(|s| s.exists() && !resume);
         match self.writing() {
             _ if taken => Err(JobError::Exists(path.to_owned())),
+            _ if segments.is_some() => Err(JobError::Resumable(segments.unwrap_or_default())),
+            _ if resume && self.segments().is_some_and(|s| s.exists()) => Ok(()),
             partial if partial != path && partial.exists() => Err(JobError::Unfinished(partial.to_owned())),
             _ => Ok(()),
         }
     }
 
     /// Removes what an earlier run left unfinished; [`Target::check`] has seen to it that this is wanted.
-    pub(super) fn clear(&self) -> Result<(), JobError> {
+    ///
+    /// # Errors
+    /// [`JobError::Io`] when it cannot be removed.
+    pub fn clear(&self) -> Result<(), JobError> {
         let fail = |path: &Path, source| JobError::Io { action: "remove", path: path.to_owned(), source };
+        if let Some(segments) = self.segments().filter(|s| s.exists()) {
+            fs::remove_dir_all(&segments).map_err(|e| fail(&segments, e))?;
+        }
         match self {
             Self::File { partial, .. } if partial.exists() => {
                 fs::remove_file(partial).map_err(|e| fail(partial, e))
@@ -146,7 +168,10 @@ impl Target {
     }
 
     /// Gives the finished output its final name.
-    pub(super) fn commit(&self) -> Result<(), JobError> {
+    ///
+    /// # Errors
+    /// [`JobError::Io`] when it cannot be renamed.
+    pub fn commit(&self) -> Result<(), JobError> {
         let fail = |path: &Path, source| JobError::Io { action: "rename", path: path.to_owned(), source };
         match self {
             Self::File { path, partial } => fs::rename(partial, path).map_err(|e| fail(partial, e)),

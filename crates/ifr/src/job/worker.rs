@@ -1,5 +1,7 @@
 //! From items that are read to items to write.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -20,6 +22,30 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub(super) enum Write {
     Frame(Arc<Frame>, Time, Option<Time>),
     Packet(StreamPacket),
+    /// The frames that follow are those of segment `index`; `after` is the time of the frame before them.
+    Segment {
+        index: u64,
+        after: Option<Time>,
+    },
+    /// All is there.
+    End,
+}
+
+/// How a job's frames are divided into segments.
+#[derive(Debug)]
+pub(super) struct Division {
+    /// Source frames a segment.
+    length: NonZeroU64,
+    /// Segments that need not be made, with their frames.
+    done: BTreeMap<u64, u64>,
+    /// The segment that the last frames belong to, and whether it is made.
+    current: Option<(u64, bool)>,
+}
+
+impl Division {
+    pub(super) fn new(length: NonZeroU64, done: BTreeMap<u64, u64>) -> Self {
+        Self { length, done, current: None }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -31,6 +57,10 @@ pub(super) struct State {
     pub(super) repeated: u64,
     pub(super) cuts: Vec<u64>,
     pub(super) interpolating: Duration,
+    /// The last output frame's time.
+    pub(super) position: Option<Time>,
+    /// Segments, as far as the job got.
+    pub(super) segments: Vec<u64>,
     /// Whether the source was read to its end.
     pub(super) complete: bool,
 }
@@ -41,6 +71,9 @@ pub(super) struct Worker<'a> {
     out: SyncSender<Write>,
     analysis: Analysis,
     scheduler: Scheduler<Arc<Frame>>,
+    division: Option<Division>,
+    /// The number of the source frame that the next interval begins with.
+    begun: Option<u64>,
     pub(super) state: State,
 }
 
@@ -64,6 +97,7 @@ impl<'a> Worker<'a> {
         engine: &'a mut dyn Interpolate,
         progress: &'a (dyn Fn(&Progress) + Sync),
         out: SyncSender<Write>,
+        division: Option<Division>,
     ) -> Self {
         Self {
             plan,
@@ -71,6 +105,8 @@ impl<'a> Worker<'a> {
             out,
             analysis: Analysis::new(plan),
             scheduler: Scheduler::new(plan.grid, plan.at_cut),
+            division,
+            begun: None,
             state: State::default(),
         }
     }
@@ -88,16 +124,38 @@ impl<'a> Worker<'a> {
                 return Ok(());
             }
             match items.recv_timeout(PATIENCE) {
+                Ok(Item::Packet(_)) if self.division.is_some() => {}
                 Ok(Item::Packet(packet)) => send(&self.out, Write::Packet(packet))?,
                 Ok(Item::Frame(frame)) => self.frame(frame, stop)?,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        let wanted = self.enter_segment()?;
         let Self { scheduler, maker, out, .. } = self;
-        let done = maker.make(scheduler.finish(), out, &mut self.state, stop)?;
+        let done = maker.make(scheduler.finish(), wanted, out, &mut self.state, stop)?;
         self.state.complete = done;
+        if done && self.division.is_some() {
+            send(&self.out, Write::End)?;
+        }
         Ok(())
+    }
+
+    /// Tells the writer where a segment begins. Returns whether the frames of the interval that begins are made: those of
+    /// segments that are there are not.
+    fn enter_segment(&mut self) -> Result<bool, Fault> {
+        let (Some(division), Some(begun)) = (&mut self.division, self.begun) else { return Ok(true) };
+        let index = begun / division.length;
+        if let Some((_, wanted)) = division.current.filter(|&(current, _)| current == index) {
+            return Ok(wanted);
+        }
+        let wanted = !division.done.contains_key(&index);
+        division.current = Some((index, wanted));
+        self.state.segments.push(index);
+        if wanted {
+            send(&self.out, Write::Segment { index, after: self.state.position })?;
+        }
+        Ok(wanted)
     }
 
     fn frame(&mut self, timed: TimedFrame, stop: &AtomicBool) -> Result<(), Fault> {
@@ -115,8 +173,10 @@ impl<'a> Worker<'a> {
             let (num, den) = self.plan.stretch_parts();
             let duration = duration.map(|d| d.scaled(num, den));
             let stamped = Stamped { frame, pts: pts.scaled(num, den), duration };
+            let wanted = self.enter_segment()?;
+            self.begun = Some(index);
             let Self { scheduler, maker, out, .. } = self;
-            maker.make(scheduler.push(stamped, link), out, &mut self.state, stop)?;
+            maker.make(scheduler.push(stamped, link), wanted, out, &mut self.state, stop)?;
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-use std::ffi::CStr;
+use std::ffi::{CStr, CString, c_int, c_void};
+use std::path::Path;
 use std::ptr::{self, NonNull};
 use std::slice;
 
@@ -45,16 +46,39 @@ impl StreamView {
 }
 
 impl Input {
-    /// Opens a container and reads as much of it as is needed to know its streams.
-    pub fn open(url: &CStr, mut options: Dict) -> Result<Self, AvError> {
+    /// The demuxer that a file's name and first bytes call for.
+    pub fn kind(path: &Path, start: &[u8]) -> Option<String> {
+        let name = CString::new(path.as_os_str().as_encoded_bytes()).ok()?;
+        let mut buffer = start.to_vec();
+        buffer.resize(start.len() + ffi::AVPROBE_PADDING_SIZE as usize, 0);
+        let data = ffi::AVProbeData {
+            filename: name.as_ptr(),
+            buf: buffer.as_mut_ptr(),
+            buf_size: c_int::try_from(start.len()).ok()?,
+            mime_type: ptr::null(),
+        };
+        let mut score = 0;
+        // SAFETY: the buffer is as long as it says, with zeros behind; all outlive the call.
+        let format = unsafe { ffi::av_probe_input_format3(&raw const data, 1, &raw mut score).as_ref() };
+        format.map(|f| owned(f.name))
+    }
+
+    /// Opens a container and reads as much of it as is needed to know its streams. Of decoders that are opened to that end, those
+    /// of streams in the header get `decoder`'s options.
+    pub fn open(url: &CStr, mut options: Dict, decoder: &Dict) -> Result<Self, AvError> {
         let mut context = ptr::null_mut();
         // SAFETY: on failure nothing is left allocated.
         AvError::check(unsafe {
             ffi::avformat_open_input(&raw mut context, url.as_ptr(), ptr::null(), options.as_mut())
         })?;
         let input = NonNull::new(context).map(Self).ok_or(AvError::NO_MEMORY)?;
-        // SAFETY: an open container.
-        AvError::check(unsafe { ffi::avformat_find_stream_info(input.0.as_ptr(), ptr::null_mut()) })?;
+        let mut decoders: Vec<Dict> = (0..input.streams()).map(|_| decoder.copy()).collect();
+        let mut raw: Vec<_> = decoders.iter_mut().map(|dict| dict.take()).collect();
+        // SAFETY: an open container; one dictionary for each of its streams, of which FFmpeg takes what it knows.
+        let found = unsafe { ffi::avformat_find_stream_info(input.0.as_ptr(), raw.as_mut_ptr()) };
+        // What is left of them is freed again.
+        decoders.iter_mut().zip(raw).for_each(|(dict, raw)| dict.put_back(raw));
+        AvError::check(found)?;
         Ok(input)
     }
 
@@ -160,6 +184,16 @@ impl Input {
     }
 }
 
+/// The names of all demuxers; some have several, separated by commas.
+pub fn demuxers() -> Vec<String> {
+    let (mut all, mut state) = (Vec::new(), ptr::null_mut::<c_void>());
+    loop {
+        // SAFETY: `state` is the iterator's own; demuxers are never freed.
+        let Some(demuxer) = (unsafe { ffi::av_demuxer_iterate(&raw mut state).as_ref() }) else { return all };
+        all.push(owned(demuxer.name));
+    }
+}
+
 impl Drop for Input {
     fn drop(&mut self) {
         let mut context = self.0.as_ptr();
@@ -190,14 +224,5 @@ fn side_data(stream: &ffi::AVStream) -> Vec<SideData> {
         return Vec::new();
     }
     // SAFETY: the list holds `count` entries, each of `size` bytes.
-    let entries = unsafe { slice::from_raw_parts(list, count) };
-    entries
-        .iter()
-        .filter(|e| !e.data.is_null())
-        .map(|e| SideData {
-            kind: e.type_.0 as i32,
-            // SAFETY: as above.
-            bytes: unsafe { slice::from_raw_parts(e.data, e.size as usize) }.to_vec(),
-        })
-        .collect()
+    unsafe { SideData::copies_of(slice::from_raw_parts(list, count)) }
 }

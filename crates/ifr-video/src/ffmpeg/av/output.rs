@@ -2,8 +2,7 @@ use std::ffi::CStr;
 use std::ptr::{self, NonNull};
 
 use super::{
-    AvError, Chapter, Codec, CodecContext, Dict, Packet, Params, Rational, SideData, Writer, Written,
-    c_string, ffi, owned,
+    AvError, Chapter, Codec, Dict, Packet, Params, Rational, SideData, Writer, Written, c_string, ffi, owned,
 };
 
 /// A kind of container that can be written.
@@ -145,18 +144,18 @@ impl Output {
         }
     }
 
-    /// Adds the stream that a video encoder makes.
+    /// Adds the stream of an encoder's video, which counts in `time_base`.
     pub fn add_video(
         &mut self,
-        encoder: &CodecContext,
+        params: &Params,
+        time_base: Rational,
         rate: Option<Rational>,
         sample_aspect: Rational,
         disposition: i32,
         metadata: &[(String, String)],
         side_data: &[SideData],
     ) -> Result<usize, AvError> {
-        let params = encoder.params()?;
-        let index = self.add_stream(&params, encoder.time_base(), disposition, metadata, side_data)?;
+        let index = self.add_stream(params, time_base, disposition, metadata, side_data)?;
         // SAFETY: the stream was just made.
         unsafe { (**(*self.context.as_ptr()).streams.add(index)).sample_aspect_ratio = sample_aspect.to_c() };
         if let Some(rate) = rate {

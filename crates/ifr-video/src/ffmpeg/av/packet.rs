@@ -2,7 +2,7 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::slice;
 
-use super::{AvError, NO_PTS, Params, Rational, ffi};
+use super::{AvError, NO_PTS, Params, Rational, SideData, ffi};
 
 /// A coded packet.
 pub struct Packet(NonNull<ffi::AVPacket>);
@@ -74,6 +74,47 @@ impl Packet {
             AvError::check(ffi::av_packet_copy_props(packet.0.as_ptr(), self.0.as_ptr()))?;
         }
         Ok(packet)
+    }
+
+    /// A packet of these bytes; its stream and times are to be set.
+    pub fn of(bytes: &[u8], flags: i32, side_data: &[SideData]) -> Result<Self, AvError> {
+        let packet = Self::new()?;
+        let size = i32::try_from(bytes.len()).map_err(|_| AvError::INVALID_ARGUMENT)?;
+        // SAFETY: the new packet gets room for `size` bytes, and for as many of each kind of side data.
+        unsafe {
+            AvError::check(ffi::av_new_packet(packet.0.as_ptr(), size))?;
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), packet.get().data, bytes.len());
+            (*packet.0.as_ptr()).flags = flags;
+            for data in side_data {
+                let kind = ffi::AVPacketSideDataType(data.kind as _);
+                let room = ffi::av_packet_new_side_data(packet.0.as_ptr(), kind, data.bytes.len() as _);
+                if room.is_null() {
+                    return Err(AvError::NO_MEMORY);
+                }
+                std::ptr::copy_nonoverlapping(data.bytes.as_ptr(), room, data.bytes.len());
+            }
+        }
+        Ok(packet)
+    }
+
+    /// FFmpeg's flags: key frame, discardable, …
+    pub fn flags(&self) -> i32 {
+        self.get().flags
+    }
+
+    /// Whether decoding may begin with it.
+    pub fn is_key(&self) -> bool {
+        self.flags() & ffi::AV_PKT_FLAG_KEY as i32 != 0
+    }
+
+    pub fn side_data(&self) -> Vec<SideData> {
+        let p = self.get();
+        let count = usize::try_from(p.side_data_elems).unwrap_or(0);
+        if p.side_data.is_null() || count == 0 {
+            return Vec::new();
+        }
+        // SAFETY: the list holds `count` entries, each of `size` bytes.
+        unsafe { SideData::copies_of(slice::from_raw_parts(p.side_data, count)) }
     }
 
     /// Number of bytes.

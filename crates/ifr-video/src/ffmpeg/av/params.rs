@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use ifr_frame::ColorDescription;
 
 use super::codec::color_of;
-use super::{AvError, Rational, ffi, owned};
+use super::{AvError, Rational, c_string, ffi, owned};
 
 /// What a stream carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,33 @@ impl SideData {
         ffi::AVPacketSideDataType::STEREO3D.0 as i32,
         ffi::AVPacketSideDataType::SPHERICAL.0 as i32,
     ];
+
+    /// Copies of entries as FFmpeg has them.
+    ///
+    /// # Safety
+    /// Each entry holds as many bytes as it says, or none.
+    pub(super) unsafe fn copies_of(entries: &[ffi::AVPacketSideData]) -> Vec<Self> {
+        let copy = |e: &ffi::AVPacketSideData| Self {
+            kind: e.type_.0 as i32,
+            // SAFETY: as promised.
+            bytes: unsafe { std::slice::from_raw_parts(e.data, e.size as usize) }.to_vec(),
+        };
+        entries.iter().filter(|e| !e.data.is_null()).map(copy).collect()
+    }
+}
+
+/// The parameters of a video stream as plain values; see [`Params::to_parts`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VideoParts {
+    /// The codec's short name.
+    pub codec: String,
+    /// The pixel format's name.
+    pub format: String,
+    /// Further fields, in an order of their own.
+    pub numbers: [i64; 17],
+    /// The codec's header.
+    pub header: Vec<u8>,
+    pub side_data: Vec<SideData>,
 }
 
 /// What a decoder must know of a stream.
@@ -215,6 +242,90 @@ impl Params {
             ffi::av_channel_layout_default(&raw mut (*p).ch_layout, channels);
         }
         Ok(params)
+    }
+
+    /// All that is known of a video stream, as plain values.
+    pub fn to_parts(&self) -> VideoParts {
+        let p = self.get();
+        let format = super::PixFmt(ffi::AVPixelFormat(p.format as _)).name();
+        let size = usize::try_from(p.extradata_size).unwrap_or(0);
+        let header = if p.extradata.is_null() {
+            Vec::new()
+        } else {
+            // SAFETY: the header holds as many bytes as it says.
+            unsafe { std::slice::from_raw_parts(p.extradata, size) }.to_vec()
+        };
+        let numbers = [
+            i64::from(p.codec_tag),
+            p.bit_rate,
+            p.bits_per_coded_sample.into(),
+            p.bits_per_raw_sample.into(),
+            p.profile.into(),
+            p.level.into(),
+            p.width.into(),
+            p.height.into(),
+            p.sample_aspect_ratio.num.into(),
+            p.sample_aspect_ratio.den.into(),
+            p.field_order.0 as i64,
+            p.color_range.0 as i64,
+            p.color_primaries.0 as i64,
+            p.color_trc.0 as i64,
+            p.color_space.0 as i64,
+            p.chroma_location.0 as i64,
+            p.video_delay.into(),
+        ];
+        VideoParts { codec: self.codec_name(), format, numbers, header, side_data: self.side_data() }
+    }
+
+    /// A video stream's parameters from their parts, but for the side data, which a stream has.
+    pub fn from_parts(parts: &VideoParts) -> Result<Self, AvError> {
+        let params = Self::new()?;
+        // SAFETY: looks a string up; descriptors are static.
+        let codec = unsafe { ffi::avcodec_descriptor_get_by_name(c_string(&parts.codec).as_ptr()).as_ref() };
+        let codec = codec.ok_or(AvError::INVALID_DATA)?;
+        let format = super::PixFmt::by_name(&parts.format).ok_or(AvError::INVALID_DATA)?;
+        let n = &parts.numbers;
+        let int = |i: usize| i32::try_from(n[i]).map_err(|_| AvError::INVALID_DATA);
+        // SAFETY: plain fields, then a header for parameters that have none.
+        unsafe {
+            let p = &mut *params.0.as_ptr();
+            p.codec_type = ffi::AVMediaType::VIDEO;
+            p.codec_id = codec.id;
+            p.format = format.0.0 as _;
+            p.codec_tag = u32::try_from(n[0]).map_err(|_| AvError::INVALID_DATA)?;
+            p.bit_rate = n[1];
+            (p.bits_per_coded_sample, p.bits_per_raw_sample) = (int(2)?, int(3)?);
+            (p.profile, p.level) = (int(4)?, int(5)?);
+            (p.width, p.height) = (int(6)?, int(7)?);
+            p.sample_aspect_ratio = ffi::AVRational { num: int(8)?, den: int(9)? };
+            p.field_order = ffi::AVFieldOrder(int(10)? as _);
+            p.color_range = ffi::AVColorRange(int(11)? as _);
+            p.color_primaries = ffi::AVColorPrimaries(int(12)? as _);
+            p.color_trc = ffi::AVColorTransferCharacteristic(int(13)? as _);
+            p.color_space = ffi::AVColorSpace(int(14)? as _);
+            p.chroma_location = ffi::AVChromaLocation(int(15)? as _);
+            p.video_delay = int(16)?;
+            params.set_header(&parts.header)?;
+        }
+        Ok(params)
+    }
+
+    /// Side data that the codec states, where FFmpeg keeps it here.
+    fn side_data(&self) -> Vec<SideData> {
+        #[cfg(ffmpeg_6_1)]
+        {
+            let p = self.get();
+            let count = usize::try_from(p.nb_coded_side_data).unwrap_or(0);
+            if p.coded_side_data.is_null() || count == 0 {
+                return Vec::new();
+            }
+            // SAFETY: the list holds `count` entries.
+            let entries = unsafe { std::slice::from_raw_parts(p.coded_side_data, count) };
+            // SAFETY: each entry holds `size` bytes.
+            unsafe { SideData::copies_of(entries) }
+        }
+        #[cfg(not(ffmpeg_6_1))]
+        Vec::new()
     }
 
     pub(super) fn as_ptr(&self) -> *const ffi::AVCodecParameters {

@@ -1,0 +1,189 @@
+//! Jobs whose video is coded in segments: what is done is never lost, and whoever made which segment when, the joined
+//! output is the same.
+
+use std::fs::{self, File};
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+use ifr_frame::Interpolate;
+use ifr_video::{Joined, OpenOptions, OutputOptions, Segment, SegmentSink, Source, SourceInfo, VideoError};
+
+use crate::job::folder::Folder;
+use crate::job::run::{Ran, pipeline};
+use crate::job::worker::{Division, Worker, Write};
+use crate::job::{Fingerprint, JobError, Plan, Progress, Report};
+
+/// Carries out a plan by segments, of `length` source frames each.
+pub(super) fn run(
+    plan: &Plan,
+    length: NonZeroU64,
+    source: Box<dyn Source>,
+    engine: &mut dyn Interpolate,
+    progress: &(dyn Fn(&Progress) + Sync),
+    stop: &AtomicBool,
+) -> Result<Report, JobError> {
+    let start = Instant::now();
+    let Some(path) = plan.target.segments() else {
+        return Err(JobError::Request("only files are written in segments".to_owned()));
+    };
+    if !(plan.resume && path.exists()) {
+        plan.target.clear()?;
+    }
+    let folder = Folder::open(path, &Fingerprint::of(plan)?)?;
+    let done = folder.done();
+    let taken_over: u64 = done.values().sum();
+    let writer = Writer { folder, options: plan.output.clone(), source: plan.source.clone(), current: None };
+    let ran = pipeline(
+        source,
+        |out| Worker::new(plan, engine, progress, out, Some(Division::new(length, done))),
+        move |items| writer.run(items),
+        stop,
+    );
+    let mut report = ran.report(plan, start);
+    let Ran { written: Written { folder, error: write_error, unfinished }, state, error, .. } = ran;
+    let error = write_error.or(error);
+    if error.is_some() || !state.complete {
+        return Err(keep(plan, folder, unfinished, error));
+    }
+    if state.read == 0 {
+        folder.remove()?;
+        return Err(JobError::Empty(plan.input.clone()));
+    }
+    let segments = state.segments.iter().map(|&index| Segment::open(&folder.segment(index)));
+    let segments = segments.collect::<Result<Vec<_>, _>>().map_err(JobError::Output)?;
+    let kept = |error| {
+        plan.target.discard();
+        let frames = segments.iter().map(Segment::frames).sum();
+        let partial = Some(folder.path().to_owned());
+        match error {
+            None => JobError::Interrupted { frames, partial, resumable: true },
+            Some(e) => JobError::Partial { error: Box::new(e), frames, partial, resumable: true },
+        }
+    };
+    let joined = join(plan, &segments, false, stop).map_err(|e| kept(Some(e)))?;
+    if !joined.whole {
+        return Err(kept(None));
+    }
+    // Only when the disk has the output the segments may go.
+    let path = plan.target.writing();
+    let synced = File::open(path).and_then(|f| f.sync_all());
+    synced.map_err(|source| kept(Some(JobError::Io { action: "write", path: path.to_owned(), source })))?;
+    plan.target.commit().map_err(|e| kept(Some(e)))?;
+    folder.remove()?;
+    report.add_summary(&joined.summary, joined.notices, plan, &state);
+    if taken_over > 0 {
+        report.notices.push(format!("{taken_over} frames were there from an earlier run"));
+    }
+    report.elapsed = start.elapsed();
+    Ok(report)
+}
+
+/// After an early end: makes a file that plays of what there is, as far as there is room, and says what is kept where.
+fn keep(plan: &Plan, folder: Folder, unfinished: Option<u64>, error: Option<JobError>) -> JobError {
+    let done = folder.done().into_keys().map(|index| folder.segment(index));
+    let files: Vec<PathBuf> = done.chain(unfinished.map(|index| folder.unfinished(index))).collect();
+    let segments: Vec<Segment> = files.iter().filter_map(|path| Segment::open(path).ok()).collect();
+    let frames = segments.iter().map(Segment::frames).sum();
+    if frames == 0 {
+        plan.target.discard();
+        return match folder.remove() {
+            Ok(()) => error.unwrap_or(JobError::Interrupted { frames, partial: None, resumable: false }),
+            Err(e) => e,
+        };
+    }
+    let full = matches!(error, Some(JobError::Output(VideoError::DiskFull { .. })));
+    // Stopped it was already; this takes no longer than copying the file.
+    let plays = !full && join(plan, &segments, true, &AtomicBool::new(false)).is_ok();
+    if !plays {
+        plan.target.discard();
+    }
+    // What is unfinished will be made again.
+    if let Some(index) = unfinished {
+        let _ = fs::remove_file(folder.unfinished(index));
+    }
+    let partial = Some(if plays { plan.target.writing() } else { folder.path() }.to_owned());
+    let resumable = true;
+    match error {
+        None => JobError::Interrupted { frames, partial, resumable },
+        Some(error) => JobError::Partial { error: Box::new(error), frames, partial, resumable },
+    }
+}
+
+/// Joins segments with the source's other streams, under the output's temporary name.
+pub(super) fn join(
+    plan: &Plan,
+    segments: &[Segment],
+    cut: bool,
+    stop: &AtomicBool,
+) -> Result<Joined, JobError> {
+    let mut rest = match plan.source.others.is_empty() {
+        true => None,
+        false => {
+            let options = OpenOptions { frames: false, ..plan.open.clone() };
+            Some(ifr_video::open(&plan.input, &options).map_err(JobError::Input)?)
+        }
+    };
+    let rest: Option<&mut dyn Source> = match &mut rest {
+        Some(rest) => Some(&mut **rest),
+        None => None,
+    };
+    ifr_video::join(&plan.output, Some(&plan.source), segments, rest, cut, stop).map_err(JobError::Output)
+}
+
+/// The writer thread of such a job.
+struct Writer {
+    folder: Folder,
+    options: OutputOptions,
+    source: SourceInfo,
+    current: Option<(u64, SegmentSink)>,
+}
+
+/// What it leaves.
+struct Written {
+    folder: Folder,
+    error: Option<JobError>,
+    /// The segment that was being made at an early end; it can be read, but is not all there.
+    unfinished: Option<u64>,
+}
+
+impl Writer {
+    fn run(mut self, items: &Receiver<Write>) -> Written {
+        let mut error = None;
+        while let Ok(item) = items.recv() {
+            if let Err(e) = self.take(item) {
+                error = Some(e);
+                break;
+            }
+        }
+        // A segment that is whole was finished when the next began, or by the end.
+        let unfinished = self.current.take().and_then(|(index, sink)| sink.finish().ok().map(|_| index));
+        Written { folder: self.folder, error, unfinished }
+    }
+
+    fn take(&mut self, item: Write) -> Result<(), JobError> {
+        match item {
+            Write::Frame(frame, pts, duration) => match &mut self.current {
+                Some((_, sink)) => sink.write_frame(&frame, pts, duration).map_err(JobError::Output),
+                None => Ok(()),
+            },
+            Write::Packet(_) => Ok(()),
+            Write::Segment { index, after } => {
+                self.finish()?;
+                let (path, label) = (self.folder.unfinished(index), self.folder.label(index));
+                let sink = SegmentSink::create(&path, &label, &self.options, Some(&self.source), after);
+                self.current = Some((index, sink.map_err(JobError::Output)?));
+                Ok(())
+            }
+            Write::End => self.finish(),
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), JobError> {
+        let Some((index, sink)) = self.current.take() else { return Ok(()) };
+        let summary = sink.finish().map_err(JobError::Output)?;
+        self.folder.finish(index, summary)
+    }
+}

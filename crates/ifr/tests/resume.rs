@@ -1,0 +1,217 @@
+//! Interrupted jobs go on where they were, and end with what an uninterrupted one makes.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{ffmpeg, frames, ifr, ifr_fails, ifr_ok, packets, probe, text, times};
+
+/// A clip of `count` frames with sound, at the frame rate given or an uneven one.
+fn clip(dir: &Path, name: &str, count: u32, uneven: bool) -> PathBuf {
+    let path = dir.join(name);
+    let select = if uneven { "select=mod(n*n\\,7)" } else { "null" };
+    let video = format!("testsrc2=size=96x64:rate=25:duration={}", f64::from(count) / 25.0);
+    let sound = format!("sine=duration={}", f64::from(count) / 25.0);
+    let args =
+        ["-f", "lavfi", "-i", &video, "-f", "lavfi", "-i", &sound, "-vf", select, "-fps_mode", "passthrough"];
+    let codecs = ["-c:v", "ffv1", "-pix_fmt", "yuv420p", "-c:a", "aac", text(&path)];
+    ffmpeg(&[&args[..], &codecs].concat());
+    path
+}
+
+fn arguments<'a>(input: &'a Path, out: &'a Path, encoder: &'a str) -> Vec<&'a str> {
+    let common = ["interpolate", text(input), "-o", text(out), "--model", "flow-fast", "--encoder", encoder];
+    let more: &[&str] = match encoder {
+        "libx264" => &["--encoder-preset", "veryfast", "--encoder-opt", "bf=3"],
+        _ => &[],
+    };
+    [&common[..], more, &["--factor", "3", "--segment-frames", "8"]].concat()
+}
+
+/// Runs `ifr` until the journal has `lines` lines more and `written` further frames are reported, then kills it. `false`: it
+/// ended before.
+fn kill(args: &[&str], folder: &Path, lines: usize, reports: usize) -> bool {
+    let journal = folder.join("journal.jsonl");
+    let count = || fs::read_to_string(&journal).map_or(0, |t| t.matches('\n').count());
+    let before = count();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ifr"))
+        .args(args)
+        .args(["--threads", "1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut after = 0;
+    loop {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        if count() >= before + lines {
+            // Some way into what comes next, however long that takes.
+            after += 1;
+            if after > reports {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                return true;
+            }
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn same(a: &Path, b: &Path, what: &str) {
+    assert_eq!(frames(a), frames(b), "{what}: frames and times");
+    assert_eq!(times(a), times(b), "{what}");
+    assert_eq!(packets(a, "0:a"), packets(b, "0:a"), "{what}: sound");
+    let stated = |p: &Path| {
+        let all = probe(p);
+        let of = |s: &serde_json::Value| {
+            ["codec_name", "time_base", "start_time", "duration", "avg_frame_rate"].map(|k| s[k].clone())
+        };
+        all["streams"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(stated(a), stated(b), "{what}");
+}
+
+#[test]
+fn twenty_kills_change_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut kills = 0;
+    // Not random, but uneven: a generator with a fixed start.
+    let mut state = 7_u32;
+    let mut random = |n: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) % n
+    };
+    for (name, encoder, uneven) in [
+        ("a.mp4", "libx264", false),
+        ("b.mkv", "libx264", true),
+        ("c.mkv", "ffv1", false),
+        ("d.mkv", "ffv1", true),
+    ] {
+        let input = clip(dir.path(), &format!("in-{name}.mkv"), 75, uneven);
+        let whole = dir.path().join(format!("whole-{name}"));
+        ifr_ok(&[&arguments(&input, &whole, encoder)[..], &["--threads", "1"]].concat());
+        let out = dir.path().join(name);
+        let folder = dir.path().join(format!("{name}.partial"));
+        let mut args = arguments(&input, &out, encoder);
+        for _ in 0..5 {
+            if !kill(&args, &folder, random(2) as usize, random(400) as usize) {
+                break;
+            }
+            kills += 1;
+            assert!(!out.exists());
+            if !args.contains(&"--resume") {
+                args.push("--resume");
+            }
+        }
+        let said =
+            if out.exists() { String::new() } else { ifr_ok(&[&args[..], &["--threads", "1"]].concat()) };
+        same(&whole, &out, &format!("{name} {encoder}: {said}"));
+        assert!(!folder.exists());
+        let left = fs::read_dir(dir.path())
+            .unwrap()
+            .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().contains("partial"));
+        assert_eq!(left.count(), 0, "nothing is left behind");
+    }
+    assert!(kills >= 16, "only {kills} kills");
+}
+
+#[test]
+fn a_resumed_job_makes_only_what_is_missing_and_must_be_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = clip(dir.path(), "in.mkv", 40, false);
+    let out = dir.path().join("out.mkv");
+    let folder = dir.path().join("out.mkv.partial");
+    let args = arguments(&input, &out, "ffv1");
+    assert!(kill(&args, &folder, 3, 0));
+    let journal = fs::read_to_string(folder.join("journal.jsonl")).unwrap();
+    let done = journal.lines().count() - 1;
+    ifr_fails(&args, 4, "--resume");
+    let with = |more: &[&'static str]| [&args[..], &["--resume", "--threads", "1"], more].concat();
+    ifr_fails(&with(&["--at-cut", "nearest"]), 2, "at cuts: was Hold, is Nearest");
+    ifr_fails(&with(&["--crf", "3"]), 2, "encoder: was");
+    ifr_fails(&with(&["--compute-repeats"]), 2, "repeats: was");
+    // A damaged segment is made again, one that is not in the journal too.
+    let first = folder.join("000000.seg");
+    let mut bytes = fs::read(&first).unwrap();
+    let length = bytes.len();
+    bytes.truncate(length - 1);
+    fs::write(&first, bytes).unwrap();
+    let said = ifr_ok(&with(&[]));
+    assert!(said.contains(&format!("{} frames were there", (done - 1) * 24)), "{said}");
+    assert!(said.contains("118 frames"), "{said}");
+    ifr_fails(&with(&[]), 4, "exists already");
+    // Another input under the same name.
+    fs::remove_file(&out).unwrap();
+    assert!(kill(&args, &folder, 2, 0));
+    clip(dir.path(), "in.mkv", 41, false);
+    ifr_fails(&with(&[]), 2, "input's content");
+    ifr_ok(&[&args[..], &["--force"]].concat());
+    assert_eq!(frames(&out).len(), 121);
+    assert!(!folder.exists());
+    // What cannot be continued says so.
+    ifr_fails(
+        &["interpolate", text(&input), "-o", text(&dir.path().join("x.gif")), "--resume"],
+        2,
+        "begin anew",
+    );
+}
+
+#[test]
+fn an_interrupt_leaves_a_file_that_plays_and_a_job_that_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = clip(dir.path(), "in.mkv", 60, false);
+    let (whole, out) = (dir.path().join("whole.mp4"), dir.path().join("out.mp4"));
+    ifr_ok(&[&arguments(&input, &whole, "libx264")[..], &["--threads", "1"]].concat());
+    let args = [&arguments(&input, &out, "libx264")[..], &["--threads", "1"]].concat();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ifr"))
+        .args(&args)
+        .arg("--json")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|l| l.contains("\"progress\"")));
+    let journal = dir.path().join("out.mp4.partial/journal.jsonl");
+    while fs::read_to_string(&journal).unwrap_or_default().lines().count() < 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it must not end before");
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let error = lines.find(|l| l.contains("\"error\"")).unwrap();
+    assert!(error.contains("continue with --resume") && error.contains("out.partial.mp4"), "{error}");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let partial = frames(&dir.path().join("out.partial.mp4"));
+    let all = frames(&whole);
+    assert!(partial.len() >= 48 && partial.len() < all.len(), "{}", partial.len());
+    assert_eq!(partial[..48], all[..48], "what is whole is as it will be");
+    ifr_ok(&[&args[..], &["--resume"]].concat());
+    same(&whole, &out, "resumed");
+    assert!(!dir.path().join("out.partial.mp4").exists() && !dir.path().join("out.mp4.partial").exists());
+}
+
+#[test]
+fn two_runs_do_not_share_an_output() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = clip(dir.path(), "in.mkv", 75, false);
+    let out = dir.path().join("out.mkv");
+    let args = [&arguments(&input, &out, "ffv1")[..], &["--resume", "--threads", "1"]].concat();
+    let mut child =
+        Command::new(env!("CARGO_BIN_EXE_ifr")).args(&args).stderr(Stdio::null()).spawn().unwrap();
+    let journal = dir.path().join("out.mkv.partial/journal.jsonl");
+    while fs::metadata(&journal).map_or(0, |m| m.len()) == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "it must not end before");
+    }
+    let second = ifr(&args);
+    let (running, said) =
+        (child.try_wait().unwrap().is_none(), String::from_utf8_lossy(&second.stderr).into_owned());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!running || said.contains("in use by another run"), "{said}");
+}
