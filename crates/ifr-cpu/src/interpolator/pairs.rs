@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ifr_frame::{BisectDepth, Bisection, Dyadic, Frame, InterpolateError, Padding, Pair, RgbImage};
 
 use super::picture::{Picture, finished};
-use super::runner::{Runner, failed};
+use super::runner::{Runner, failed, on};
 use crate::prior::{FlowPrior, PairPrior};
 
 /// A pair whose shared part has been computed; the network makes each instant in one run.
@@ -30,7 +30,7 @@ impl Pair for DirectPair<'_> {
         };
         network.at(t, prior.as_mut(), *padding, &mut image)?;
         let bare = Padding::to_multiple(width, height, 1);
-        let frame = finished(&image, bare, sources, t).map_err(failed);
+        let frame = on(network.pool.as_ref(), || finished(&image, bare, sources, t)).map_err(failed);
         **output = Some(image);
         frame
     }
@@ -54,6 +54,7 @@ impl Pair for BisectedPair<'_> {
         let middle = |first: &_, second: &_| network.middle([first, second], prior.as_deref_mut(), *padding);
         let picture = between.at(instant, middle)?;
         // What is blended linearly lies where the rest of the frame does.
-        finished(&picture.rgb, *padding, sources, instant.value()).map_err(failed)
+        let frame = || finished(&picture.rgb, *padding, sources, instant.value());
+        on(network.pool.as_ref(), frame).map_err(failed)
     }
 }
