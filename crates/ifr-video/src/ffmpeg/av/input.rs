@@ -176,6 +176,21 @@ impl Input {
         }
     }
 
+    /// Whether files of this kind may hold timestamps that start anew in their midst.
+    pub fn may_jump(&self) -> bool {
+        // SAFETY: an open container has a format.
+        unsafe { (*self.get().iformat).flags & ffi::AVFMT_TS_DISCONT as i32 != 0 }
+    }
+
+    /// Goes on reading at the last key frame of stream `index` that is shown no later than `to`, in its ticks.
+    pub fn seek(&mut self, index: usize, to: i64) -> Result<(), AvError> {
+        let index = i32::try_from(index).map_err(|_| AvError::INVALID_ARGUMENT)?;
+        let flags = ffi::AVSEEK_FLAG_BACKWARD as i32;
+        // SAFETY: an open container; the stream's index and the timestamp are checked by the call.
+        AvError::check(unsafe { ffi::avformat_seek_file(self.0.as_ptr(), index, i64::MIN, to, to, flags) })
+            .map(drop)
+    }
+
     /// What reading the file last failed with, if it did.
     pub fn read_error(&self) -> Option<AvError> {
         // SAFETY: null or a valid I/O context.
