@@ -21,6 +21,7 @@ mod preview;
 mod progress;
 mod say;
 mod sheet;
+mod timing;
 #[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ifr_frame::{Frame, Time};
-use ifr_timeline::{Analyst, Cadence, Link};
+use ifr_timeline::{Analyst, Cadence, Dedupe, Link};
 use ifr_video::{TimedFrame, VideoError};
 
 use crate::job::{JobError, Plan};
@@ -29,6 +29,8 @@ pub(super) struct Analysed {
     pub(super) duration: Option<Time>,
     /// How it relates to the frame before.
     pub(super) link: Link,
+    /// When frames before it are shown that were left out, for they repeat the one that is left; in order.
+    pub(super) passed: VecDeque<Time>,
 }
 
 /// Stages that every source frame goes through, in order. Some may hold frames back to see what follows.
@@ -37,6 +39,10 @@ pub(super) struct Analysis {
     input: PathBuf,
     cadence: Cadence,
     analyst: Analyst,
+    dedupe: Option<Dedupe<Analysed>>,
+    /// Times of repeats that were left out since the last frame that was not.
+    passed: VecDeque<Time>,
+    left_out: u64,
     last: Option<Time>,
     read: u64,
     ready: VecDeque<Analysed>,
@@ -48,6 +54,9 @@ impl Analysis {
             input: plan.input.clone(),
             cadence: Cadence::new(plan.source_time_base(), plan.source_rate()),
             analyst: Analyst::new(plan.cuts.clone(), plan.repeats),
+            dedupe: plan.dedupe.then(Dedupe::new),
+            passed: VecDeque::new(),
+            left_out: 0,
             last: None,
             read: 0,
             ready: VecDeque::new(),
@@ -70,9 +79,44 @@ impl Analysis {
             link => link,
         };
         let duration = timed.duration.filter(|&d| d <= LONGEST).map(|d| self.cadence.span(d));
-        self.ready.push_back(Analysed { index: self.read, frame: timed.frame, pts, duration, link });
+        let frame = timed.frame;
+        let passed = VecDeque::new();
+        let analysed = Analysed { index: self.read, frame: Arc::clone(&frame), pts, duration, link, passed };
         self.read += 1;
+        match &mut self.dedupe {
+            None => self.ready.push_back(analysed),
+            Some(dedupe) => {
+                let decided = dedupe.push(analysed, &frame, link);
+                self.decide(decided);
+            }
+        }
         Ok(())
+    }
+
+    /// At the source's end: what was held back becomes ready.
+    pub(super) fn finish(&mut self) {
+        if let Some(dedupe) = &mut self.dedupe {
+            let decided = dedupe.finish();
+            self.decide(decided);
+        }
+    }
+
+    /// Leaves out repeats, but not the instants at which they were shown.
+    fn decide(&mut self, decided: Vec<(Analysed, bool)>) {
+        for (mut analysed, repeat) in decided {
+            if repeat {
+                self.passed.push_back(analysed.pts);
+                self.left_out += 1;
+            } else {
+                analysed.passed = std::mem::take(&mut self.passed);
+                self.ready.push_back(analysed);
+            }
+        }
+    }
+
+    /// Frames that were left out as repeats so far.
+    pub(super) fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// The next frame of which all is known.

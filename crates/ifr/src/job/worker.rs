@@ -55,6 +55,8 @@ pub(super) struct State {
     pub(super) kept: u64,
     pub(super) made: u64,
     pub(super) repeated: u64,
+    /// Source frames left out because they repeat the one before.
+    pub(super) left_out: u64,
     pub(super) cuts: Vec<u64>,
     pub(super) interpolating: Duration,
     /// The last output frame's time.
@@ -104,7 +106,7 @@ impl<'a> Worker<'a> {
             maker: Maker { engine, progress, expected: plan.output_frames },
             out,
             analysis: Analysis::new(plan),
-            scheduler: Scheduler::new(plan.grid, plan.at_cut),
+            scheduler: Scheduler::new(plan.grid, plan.at_cut).with_slack(plan.slack()),
             division,
             begun: None,
             state: State::default(),
@@ -131,6 +133,8 @@ impl<'a> Worker<'a> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        self.analysis.finish();
+        self.advance(stop)?;
         let wanted = self.enter_segment()?;
         let Self { scheduler, maker, out, .. } = self;
         let done = maker.make(scheduler.finish(), wanted, out, &mut self.state, stop)?;
@@ -166,17 +170,19 @@ impl<'a> Worker<'a> {
 
     /// Makes what the frames that are ready decide.
     fn advance(&mut self, stop: &AtomicBool) -> Result<(), Fault> {
-        while let Some(Analysed { index, frame, pts, duration, link }) = self.analysis.pop() {
+        self.state.left_out = self.analysis.left_out();
+        while let Some(Analysed { index, frame, pts, duration, link, mut passed }) = self.analysis.pop() {
             if link == Link::Cut && index > 0 {
                 self.state.cuts.push(index);
             }
             let (num, den) = self.plan.stretch_parts();
             let duration = duration.map(|d| d.scaled(num, den));
             let stamped = Stamped { frame, pts: pts.scaled(num, den), duration };
+            passed.iter_mut().for_each(|time| *time = time.scaled(num, den));
             let wanted = self.enter_segment()?;
             self.begun = Some(index);
             let Self { scheduler, maker, out, .. } = self;
-            maker.make(scheduler.push(stamped, link), wanted, out, &mut self.state, stop)?;
+            maker.make(scheduler.push_over(passed, stamped, link), wanted, out, &mut self.state, stop)?;
         }
         Ok(())
     }
