@@ -218,7 +218,7 @@ fn ssim(clip: &Clip, made: &[Vec<u8>]) -> Result<f64> {
     let truth = odd(clip);
     let mut sum = 0.0;
     for (&truth, made) in truth.iter().zip(made) {
-        sum += eval::score(&image(made)?, &image(truth)?, eval::Convention::Ifrnet)?.ssim;
+        sum += eval::score(&image(made)?, &image(truth)?, eval::Convention::IfrNet)?.ssim;
     }
     Ok(sum / truth.len() as f64)
 }

@@ -58,6 +58,8 @@ struct Attempt<'a> {
     time_code: bool,
     /// Indices of the streams taken along; `None`: all that the container holds.
     only: Option<&'a [usize]>,
+    /// Chapters of what is written.
+    chapters: &'a [Chapter],
 }
 
 /// Streams that are tried one by one where the muxer refuses them together; those behind are left out then.
@@ -114,11 +116,12 @@ impl Mux {
         check_stretch(options.stretch)?;
         let muxer = muxer_of(&options.path)?;
         let none = Streams::default();
-        let streams = source.map_or(&none, |s| &s.streams.inner);
+        let streams = source.map_or(&none, |s| s.streams.inner.as_ref());
+        let chapters = source.map_or_else(Vec::new, |s| s.streams.chapters());
         let attempts = [
-            Attempt { data: true, time_code: true, only: None },
-            Attempt { data: false, time_code: true, only: None },
-            Attempt { data: false, time_code: false, only: None },
+            Attempt { data: true, time_code: true, only: None, chapters: &chapters },
+            Attempt { data: false, time_code: true, only: None, chapters: &chapters },
+            Attempt { data: false, time_code: false, only: None, chapters: &chapters },
         ];
         let has_data = streams.others.iter().any(|o| o.params.kind() == Kind::Data && !o.is_chapter_track());
         let has_code = streams.video_metadata.iter().chain(&streams.metadata).any(|(k, _)| k == "timecode");
@@ -137,7 +140,7 @@ impl Mux {
         // It may be one stream with a damaged header, or one too many of its kind; muxers do not say which.
         let mut chosen = Vec::new();
         let attempt = |chosen: &[usize]| {
-            let attempt = Attempt { data: true, time_code: false, only: Some(chosen) };
+            let attempt = Attempt { data: true, time_code: false, only: Some(chosen), chapters: &chapters };
             Self::attempt(options, streams, muxer, video, sound.clone(), attempt)
         };
         let alone = match attempt(&chosen) {
@@ -244,7 +247,7 @@ impl Mux {
             None => None,
         };
         if extras {
-            for chapter in &streams.chapters {
+            for chapter in attempt.chapters {
                 output.add_chapter(&stretched(chapter, options.stretch)).map_err(fault)?;
             }
         }
@@ -533,6 +536,10 @@ fn set_muxer_options(options: &mut Dict, muxer: Muxer, ticks: Rational, streams:
         options.set(key, "disabled");
     }
     if matches!(muxer.name().as_str(), "mp4" | "mov" | "ipod" | "3gp" | "3g2") {
+        if !from_zero && options.get(key).is_none() {
+            // Of what begins before zero an edit list would show the rest: everything is moved instead.
+            options.set(key, "make_non_negative");
+        }
         // Start offsets are stored in the movie's time scale, milliseconds by default: not exact for most rates. The
         // track's own is doubled by the muxer until it is 10000 or more.
         let mut scale = u64::from(ticks.den.unsigned_abs()).max(1);

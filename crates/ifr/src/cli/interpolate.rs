@@ -18,6 +18,7 @@ use super::batch::{Entry, Tally, expand};
 use super::model::ModelArgs;
 use super::progress::{Display, Style, plan_json, write_line};
 use super::say::say;
+use super::timing::{Fps, TimingArgs};
 use super::{Failure, interrupt};
 
 /// Turn a video into a smoother or slower one, or make the image between two images.
@@ -52,13 +53,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", conflicts_with_all = ["fps", "slow"])]
     factor: Option<u32>,
 
-    /// A constant frame rate: 60, 59.94 or 60000/1001.
+    /// A constant frame rate: 60, 59.94, 60000/1001, or a multiple of the input's: 2.5x (2x is --factor 2).
     #[arg(long, value_name = "R")]
-    fps: Option<Rate>,
+    fps: Option<Fps>,
 
     /// Slow motion: N times longer at the same rate (or at --fps), sound stretched.
     #[arg(long, value_name = "N")]
     slow: Option<Stretch>,
+
+    #[command(flatten)]
+    timing: TimingArgs,
 
     /// Between two images: the timestep, above 0 and below 1 [default: 0.5].
     // Negative numbers are told what is wrong with them, not that they are no options.
@@ -373,10 +377,15 @@ impl Args {
 fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
     let speed = match (args.factor, args.fps, args.slow) {
         (Some(n), ..) => Speed::Factor(n),
-        (None, rate, Some(stretch)) => Speed::Slow { stretch, rate },
-        (None, Some(rate), None) => Speed::Rate(rate),
+        (None, None, Some(stretch)) => Speed::Slow { stretch, rate: None },
+        (None, Some(Fps::Rate(rate)), Some(stretch)) => Speed::Slow { stretch, rate: Some(rate) },
+        (None, Some(Fps::Times(_)), Some(_)) => {
+            return Err(Failure::usage("with --slow, --fps takes a rate: --slow 2 --fps 60"));
+        }
+        (None, Some(fps), None) => fps.speed(),
         (None, None, None) => Speed::Factor(2),
     };
+    let range = args.timing.range()?;
     if let Speed::Factor(_) = speed {
         speed.grid(None).map_err(Failure::usage)?;
     }
@@ -426,6 +435,10 @@ fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
             OverlayUse::Off => Overlays::Off,
         },
         copy_repeats: !args.compute_repeats,
+        range,
+        fields: args.timing.fields(),
+        decimate: args.timing.decimate,
+        dedupe: args.timing.dedupe,
         encoder: EncoderChoice {
             name: args.encoder.clone(),
             crf: args.crf,

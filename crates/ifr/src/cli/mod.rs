@@ -27,6 +27,7 @@ mod progress;
 mod run;
 mod say;
 mod sheet;
+mod timing;
 #[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]

@@ -184,6 +184,7 @@ fn report_json(report: &Report) -> Value {
         "kept": report.kept,
         "made": report.made,
         "repeated": report.repeated,
+        "left_out": report.left_out,
         "cuts": report.cuts,
         "skipped": report.skipped,
         "notices": report.notices,

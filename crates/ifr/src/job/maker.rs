@@ -56,7 +56,7 @@ impl Maker<'_> {
                 }
                 Make::Blend { first, .. } if !wanted => {
                     state.repeated += 1;
-                    first
+                    Arc::clone(first.frame())
                 }
                 Make::Between { first, second, t } => {
                     let begin = Instant::now();
@@ -74,8 +74,9 @@ impl Maker<'_> {
                 Make::Blend { first, second, t } => {
                     state.repeated += 1;
                     // Shots of different sizes or formats cannot be mixed: the nearer one stands in.
-                    let nearer = if t > 0.5 { &second } else { &first };
-                    cross_fade(&first, &second, t).map_or_else(|| Arc::clone(nearer), Arc::new)
+                    let (first, second) = (first.frame(), second.frame());
+                    let nearer = if t > 0.5 { second } else { first };
+                    cross_fade(first, second, t).map_or_else(|| Arc::clone(nearer), Arc::new)
                 }
             };
             state.planned += 1;

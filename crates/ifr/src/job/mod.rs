@@ -19,6 +19,7 @@
 //! ```
 
 mod analysis;
+mod decimated;
 mod error;
 mod fade;
 mod fingerprint;

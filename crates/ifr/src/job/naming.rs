@@ -19,6 +19,10 @@ fn tag(speed: Speed) -> String {
     };
     match speed {
         Speed::Factor(n) => format!("x{n}"),
+        Speed::Times(times) => {
+            let (num, den) = times.parts();
+            format!("x{}", f64::from(num) / f64::from(den))
+        }
         Speed::Rate(r) => rate(r),
         Speed::Slow { stretch, rate: other } => {
             let (num, den) = stretch.parts();

@@ -9,6 +9,7 @@ use std::time::Instant;
 use ifr_frame::Interpolate;
 use ifr_video::{Item, Sink, Source, Summary, VideoError};
 
+use crate::job::decimated::Decimated;
 use crate::job::plan::open_options;
 #[cfg(feature = "video")]
 use crate::job::segmented;
@@ -23,7 +24,8 @@ const AHEAD: usize = 4;
 /// # Errors
 /// [`JobError::Input`] when it cannot be read or holds no video.
 pub fn open(request: &Request) -> Result<Box<dyn Source>, JobError> {
-    ifr_video::open(&request.input, &open_options(request)).map_err(JobError::Input)
+    let source = ifr_video::open(&request.input, &open_options(request)).map_err(JobError::Input)?;
+    Ok(if request.decimate { Box::new(Decimated::new(source)) } else { source })
 }
 
 /// Carries out a plan: reader, interpolator and writer run at the same time. `progress` is told after every output
@@ -132,6 +134,7 @@ impl<T> Ran<T> {
             kept: state.kept,
             made: state.made,
             repeated: state.repeated,
+            left_out: state.left_out,
             cuts: state.cuts.clone(),
             skipped: self.skipped,
             notices: self.notices.clone(),

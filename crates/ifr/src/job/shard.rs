@@ -1,6 +1,6 @@
 //! Jobs that several machines share: a plan made once, shards that know nothing of each other, and a join.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -60,18 +60,27 @@ pub fn plan_shards(
     };
     segmented::check_output(plan, &std::env::temp_dir())?;
     let job = Fingerprint::of(plan)?.anywhere();
-    let mut analysis = Analysis::new(plan);
-    let mut frames = Vec::new();
+    let mut analysis = Analysis::deciding(plan);
+    let (mut seen, mut frames) = (VecDeque::new(), Vec::new());
+    let mut collect = |analysis: &mut Analysis, seen: &mut VecDeque<(Time, u32)>| {
+        while let Some(decided) = analysis.pop_decided() {
+            let Some((seen, checksum)) = seen.pop_front() else { break };
+            frames.push(PlannedFrame { seen, decided, checksum });
+        }
+        frames.len()
+    };
     while let Some(item) = source.next().map_err(JobError::Input)? {
         let Item::Frame(timed) = item else { continue };
-        let decided = analysis.decide(&timed)?;
-        frames.push(PlannedFrame { seen: timed.pts, decided, checksum: checksum(&timed.frame) });
-        progress(frames.len() as u64);
+        seen.push_back((timed.pts, checksum(&timed.frame)));
+        analysis.push(timed)?;
+        collect(&mut analysis, &mut seen);
+        progress(analysis.read());
         if stop.load(Ordering::Relaxed) {
             return Err(JobError::Interrupted { frames: 0, partial: None, resumable: false });
         }
     }
-    if frames.is_empty() {
+    analysis.finish();
+    if collect(&mut analysis, &mut seen) == 0 {
         return Err(JobError::Empty(plan.input.clone()));
     }
     ShardPlan::new(job, shards, length, &frames, plan.output.threads)

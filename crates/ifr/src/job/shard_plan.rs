@@ -70,6 +70,8 @@ enum LinkName {
     Continuous,
     Same,
     Cut,
+    /// Left out, for it repeats the one before.
+    Repeat,
 }
 
 /// A plan that cannot be used.
@@ -233,6 +235,7 @@ impl FrameTable {
             last = now;
             add(&mut table.durations, f.decided.duration.map(count).transpose()?);
             let link = match f.decided.link {
+                _ if f.decided.repeat => LinkName::Repeat,
                 Link::Continuous => LinkName::Continuous,
                 Link::Same => LinkName::Same,
                 Link::Cut => LinkName::Cut,
@@ -262,12 +265,16 @@ impl FrameTable {
     pub(super) fn decided(&self) -> Vec<Decided> {
         let pts = running(&self.placed).map(|t| self.time(t));
         let durations = expand(&self.durations).map(|d| d.map(|d| self.time(d)));
-        let links = expand(&self.links).map(|link| match link {
-            LinkName::Continuous => Link::Continuous,
-            LinkName::Same => Link::Same,
-            LinkName::Cut => Link::Cut,
+        let links = expand(&self.links).map(|name| {
+            let link = match name {
+                LinkName::Continuous => Link::Continuous,
+                LinkName::Same | LinkName::Repeat => Link::Same,
+                LinkName::Cut => Link::Cut,
+            };
+            (link, name == LinkName::Repeat)
         });
-        pts.zip(durations).zip(links).map(|((pts, duration), link)| Decided { pts, duration, link }).collect()
+        let all = pts.zip(durations).zip(links);
+        all.map(|((pts, duration), (link, repeat))| Decided { pts, duration, link, repeat }).collect()
     }
 
     /// By what each frame is known.
@@ -310,7 +317,8 @@ mod tests {
             decided: Decided {
                 pts: Time::new(i * 1001, 24000),
                 duration: (i % 5 > 0).then(|| Time::new(1001, 24000)),
-                link: [Link::Continuous, Link::Continuous, Link::Same, Link::Cut][i as usize % 4],
+                link: [Link::Continuous, Link::Continuous, Link::Same, Link::Cut, Link::Same][i as usize % 5],
+                repeat: i % 5 == 4,
             },
             checksum: i as u32,
         };

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use ifr_frame::{Frame, Interpolate, Time};
+use ifr_timeline::overlay::Overlaid;
 use ifr_timeline::{Link, Scheduler, Stamped};
 use ifr_video::{Item, StreamPacket, TimedFrame};
 
@@ -63,6 +64,8 @@ pub(super) struct State {
     pub(super) kept: u64,
     pub(super) made: u64,
     pub(super) repeated: u64,
+    /// Source frames left out because they repeat the one before.
+    pub(super) left_out: u64,
     pub(super) cuts: Vec<u64>,
     pub(super) interpolating: Duration,
     /// The last output frame's time.
@@ -78,7 +81,7 @@ pub(super) struct Worker<'a> {
     maker: Maker<'a>,
     out: SyncSender<Write>,
     analysis: Analysis,
-    scheduler: Scheduler<Arc<Frame>>,
+    scheduler: Scheduler<Arc<Overlaid>>,
     division: Option<Division>,
     /// The number of the source frame that the next interval begins with.
     begun: Option<u64>,
@@ -112,7 +115,7 @@ impl<'a> Worker<'a> {
             maker: Maker { engine, progress, expected: plan.output_frames },
             out,
             analysis: Analysis::new(plan),
-            scheduler: Scheduler::new(plan.grid, plan.at_cut),
+            scheduler: Scheduler::new(plan.grid, plan.at_cut).with_slack(plan.slack()),
             division,
             begun: None,
             state: State::default(),
@@ -126,7 +129,8 @@ impl<'a> Worker<'a> {
         let (num, den) = plan.stretch_parts();
         Self {
             analysis: Analysis::within(plan, table, first),
-            scheduler: Scheduler::within(plan.grid, plan.at_cut, origin.scaled(num, den)),
+            scheduler: Scheduler::within(plan.grid, plan.at_cut, origin.scaled(num, den))
+                .with_slack(plan.slack()),
             ..self
         }
     }
@@ -167,6 +171,8 @@ impl<'a> Worker<'a> {
         if self.division.is_some() && broken.load(Ordering::Relaxed) {
             return Ok(());
         }
+        self.analysis.finish();
+        self.advance(stop)?;
         let wanted = self.enter_segment()?;
         let Self { scheduler, maker, out, .. } = self;
         let done = maker.make(scheduler.finish(), wanted, out, &mut self.state, stop)?;
@@ -211,17 +217,19 @@ impl<'a> Worker<'a> {
 
     /// Makes what the frames that are ready decide.
     fn advance(&mut self, stop: &AtomicBool) -> Result<(), Fault> {
-        while let Some(Analysed { index, frame, pts, duration, link }) = self.analysis.pop() {
+        self.state.left_out = self.analysis.left_out();
+        while let Some(Analysed { index, frame, pts, duration, link, mut passed }) = self.analysis.pop() {
             if link == Link::Cut && index > 0 {
                 self.state.cuts.push(index);
             }
             let (num, den) = self.plan.stretch_parts();
             let duration = duration.map(|d| d.scaled(num, den));
             let stamped = Stamped { frame, pts: pts.scaled(num, den), duration };
+            passed.iter_mut().for_each(|time| *time = time.scaled(num, den));
             let wanted = self.enter_segment()?;
             self.begun = Some(index);
             let Self { scheduler, maker, out, .. } = self;
-            maker.make(scheduler.push(stamped, link), wanted, out, &mut self.state, stop)?;
+            maker.make(scheduler.push_over(passed, stamped, link), wanted, out, &mut self.state, stop)?;
         }
         Ok(())
     }

@@ -165,14 +165,6 @@ impl Input {
         }
     }
 
-    /// Goes to a key frame at or before `ticks` of a stream.
-    pub fn seek(&mut self, stream: usize, ticks: i64) -> Result<(), AvError> {
-        let stream = i32::try_from(stream).map_err(|_| AvError::INVALID_ARGUMENT)?;
-        // SAFETY: an open container; a stream that is not there is refused.
-        AvError::check(unsafe { ffi::avformat_seek_file(self.0.as_ptr(), stream, i64::MIN, ticks, ticks, 0) })
-            .map(drop)
-    }
-
     /// The next packet; `None` at the end.
     pub fn read(&mut self) -> Result<Option<Packet>, AvError> {
         let mut packet = Packet::new()?;
@@ -182,6 +174,21 @@ impl Input {
             Err(AvError::EOF) => Ok(None),
             Err(e) => Err(e),
         }
+    }
+
+    /// Whether files of this kind may hold timestamps that start anew in their midst.
+    pub fn may_jump(&self) -> bool {
+        // SAFETY: an open container has a format.
+        unsafe { (*self.get().iformat).flags & ffi::AVFMT_TS_DISCONT as i32 != 0 }
+    }
+
+    /// Goes on reading at the last key frame of stream `index` that is shown no later than `to`, in its ticks.
+    pub fn seek(&mut self, index: usize, to: i64) -> Result<(), AvError> {
+        let index = i32::try_from(index).map_err(|_| AvError::INVALID_ARGUMENT)?;
+        let flags = ffi::AVSEEK_FLAG_BACKWARD as i32;
+        // SAFETY: an open container; the stream's index and the timestamp are checked by the call.
+        AvError::check(unsafe { ffi::avformat_seek_file(self.0.as_ptr(), index, i64::MIN, to, to, flags) })
+            .map(drop)
     }
 
     /// What reading the file last failed with, if it did.
