@@ -390,7 +390,7 @@ fn two_hours_of_ntsc_stay_in_sync_to_the_tick() {
             let out = String::from_utf8(run.unwrap().stdout).unwrap();
             let mut times = out.lines().filter_map(|l| l.trim_end_matches(',').parse::<f64>().ok());
             let first = times.next().unwrap();
-            (first, times.last().unwrap())
+            (first, times.next_back().unwrap())
         };
         let (v, a, va, aa) = (last(&input, "v:0"), last(&input, "a:0"), last(&out, "v:0"), last(&out, "a:0"));
         let exact = (count - 1) as f64 * 1001.0 / 24000.0;
