@@ -185,7 +185,7 @@ fn best_phase(clip: &Clip, frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
 
 /// A generated clip, seen by a shutter that is open for no time.
 fn generate(name: &str, frames: usize) -> Result<Clip> {
-    let (width, height, rate) = (640, 360, 50);
+    let (width, height, rate) = (640, 360, 50_u32);
     let film = Scene::demo();
     let cut = film.cuts().first().map_or(0.0, |cut| cut.as_secs_f64());
     let texture = |motion| TextureScene::new(motion, 7);
@@ -218,7 +218,7 @@ fn ssim(clip: &Clip, made: &[Vec<u8>]) -> Result<f64> {
     let truth = odd(clip);
     let mut sum = 0.0;
     for (&truth, made) in truth.iter().zip(made) {
-        sum += eval::score(&image(made)?, &image(truth)?, eval::Convention::Ifrnet)?.ssim;
+        sum += eval::score(&image(made)?, &image(truth)?, eval::Convention::IfrNet)?.ssim;
     }
     Ok(sum / truth.len() as f64)
 }
