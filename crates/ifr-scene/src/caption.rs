@@ -2,6 +2,8 @@
 
 use std::f32::consts::PI;
 
+use ifr_frame::RgbImage;
+
 use crate::canvas::Canvas;
 use crate::color::{Rgb, hex};
 use crate::shape::{Point, arc, curve};
@@ -24,6 +26,17 @@ pub(crate) fn paint(canvas: &mut Canvas) {
     canvas.strokes(&lines, 6.2, EDGE, 1.0);
     canvas.strokes(&lines, 2.6, INK, 1.0);
     canvas.view = view;
+}
+
+/// Writes the caption over any picture: light letters with a dark outline, at the same place and size as in
+/// [`Scene::demo`](crate::Scene::demo), whose [`caption_mask`](crate::Scene::caption_mask) tells where that is.
+pub fn burn_caption(image: &RgbImage) -> RgbImage {
+    let mut canvas = Canvas::new(image.width(), image.height());
+    for (c, plane) in image.data().chunks_exact(image.width() * image.height()).enumerate() {
+        canvas.pixels.iter_mut().zip(plane).for_each(|(p, v)| p[c] = *v);
+    }
+    paint(&mut canvas);
+    canvas.into_image()
 }
 
 /// The caption's coverage, outline included.

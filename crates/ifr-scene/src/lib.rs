@@ -36,6 +36,7 @@ mod stroke;
 mod texture;
 mod view;
 
+pub use caption::burn_caption;
 pub use disc::DiscScene;
 pub use motion::Motion;
 pub use scene::Scene;

@@ -32,6 +32,7 @@ mod cadence;
 mod cut_list;
 mod cuts;
 mod likeness;
+pub mod overlay;
 mod same;
 mod schedule;
 mod thumb;

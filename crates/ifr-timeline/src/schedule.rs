@@ -98,6 +98,8 @@ pub struct Scheduler<F> {
     next: i64,
     /// Whether a frame that was left out started a new shot.
     cut: bool,
+    /// The video's first time, where frames begin later.
+    within: Option<Time>,
 }
 
 /// Output frames, decided one by one as they are asked for: a long interval costs no memory. Those not asked for are
@@ -123,7 +125,22 @@ enum Span<F> {
 impl<F: Clone> Scheduler<F> {
     /// A scheduler for one video.
     pub fn new(grid: Grid, at_cut: AtCut) -> Self {
-        Self { grid, at_cut, last: None, interval: None, origin: Time::ZERO, next: 0, cut: false }
+        Self {
+            grid,
+            at_cut,
+            last: None,
+            interval: None,
+            origin: Time::ZERO,
+            next: 0,
+            cut: false,
+            within: None,
+        }
+    }
+
+    /// A scheduler that begins within a video whose first frame is shown at `origin`: with any source frame, and from its
+    /// first interval on it yields what a scheduler for the whole video yields.
+    pub fn within(grid: Grid, at_cut: AtCut, origin: Time) -> Self {
+        Self { within: Some(origin), ..Self::new(grid, at_cut) }
     }
 
     /// Takes the next source frame and how it links to the one before (ignored for the first), and yields the output
@@ -131,7 +148,11 @@ impl<F: Clone> Scheduler<F> {
     pub fn push(&mut self, frame: Stamped<F>, link: Link) -> Schedule<'_, F> {
         let span = match self.last.take() {
             None => {
-                self.origin = frame.pts;
+                self.origin = self.within.unwrap_or(frame.pts);
+                if let Grid::Rate(rate) = self.grid {
+                    // The first that is not before this frame.
+                    self.next = -(self.origin - frame.pts).div_floor(rate.period());
+                }
                 self.last = Some(frame);
                 None
             }
@@ -369,6 +390,27 @@ mod tests {
         let mut gap = scheduler.push(at(1, Time::new(31_557_600, 1)), Link::Continuous);
         assert_eq!(gap.next().unwrap().make, Make::Source(0));
         assert_eq!(gap.nth(58).unwrap().pts, Time::new(59, 60));
+    }
+
+    #[test]
+    fn schedules_may_begin_anywhere() {
+        let uneven: Vec<_> =
+            (0..40_i64).map(|i| (Time::new(i * 10 + (i * i) % 7, 240), Link::Continuous)).collect();
+        let rates = ["60", "24000/1001", "7"].map(|r| Grid::Rate(r.parse().unwrap()));
+        for grid in rates.into_iter().chain([divide(3)]) {
+            let all = run(grid, AtCut::Hold, &uneven, None);
+            for begin in [0, 1, 7, 30] {
+                let mut scheduler = Scheduler::within(grid, AtCut::Hold, uneven[0].0);
+                let mut planned = Vec::new();
+                for (i, &(pts, link)) in uneven.iter().enumerate().skip(begin) {
+                    planned.extend(scheduler.push(Stamped { frame: i, pts, duration: None }, link));
+                }
+                planned.extend(scheduler.finish());
+                assert_eq!(planned[..], all[all.len() - planned.len()..], "{grid:?} {begin}");
+                let first = uneven[begin].0;
+                assert_eq!(planned.len(), all.iter().filter(|p| p.pts >= first).count());
+            }
+        }
     }
 
     #[test]

@@ -76,6 +76,9 @@ pub struct OpenOptions {
     pub max_pixels: usize,
     /// Whether frames are yielded; without them a container is not decoded beyond its first frame.
     pub frames: bool,
+    /// Where to begin: at a key frame before this time, as far as the container finds one. What is decoded first may be
+    /// damaged, if it refers to frames before the key frame.
+    pub seek: Option<Time>,
     /// Whether packets of audio streams are yielded.
     pub audio: bool,
     /// Whether packets of subtitle, attachment and data streams are yielded.
@@ -106,6 +109,7 @@ impl Default for OpenOptions {
             threads: 0,
             max_pixels: MAX_PIXELS,
             frames: true,
+            seek: None,
             audio: true,
             extras: true,
             rate: None,

@@ -196,21 +196,28 @@ mod tests {
         let whole =
             b"threads = 4\n[interpolate]\nfps = \"60\"\nencoder-opt = ['a=b', \"c\\u0031\"]\ncrf = 1e1\n"
                 .to_vec();
-        let mut state = 1_u32;
+        let mut state = 1_u64;
+        let mut below = |bound: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % bound
+        };
         let mut read = 0;
         for _ in 0..4000 {
             let mut bytes = whole.clone();
-            for _ in 0..1 + state % 4 {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                let at = (state >> 8) as usize % bytes.len();
-                bytes[at] = b"[]{}\"'\\=.\n#,\0\xff-e"[(state >> 28) as usize];
+            for _ in 0..1 + below(3) {
+                let (at, letter) = (below(bytes.len()), b"[]{}\"'\\=.\n#,\0\xff-e012"[below(19)]);
+                match below(3) {
+                    0 => bytes[at] = letter,
+                    1 => drop(bytes.remove(at)),
+                    _ => bytes.insert(at, letter),
+                }
             }
             if let Ok(config) = Config::parse(&bytes) {
                 read += 1;
                 assert!(config.settings.len() <= bytes.len());
             }
         }
-        assert!(read > 50, "{read}: hardly anything of this reaches the values");
+        assert!(read > 500, "{read}: hardly anything of this reaches the values");
         let deep = [b"a=".as_slice(), &b"[".repeat(100_000)].concat();
         assert!(Config::parse(&deep).is_err());
     }

@@ -6,6 +6,7 @@ use ifr_frame::{Averaged, BisectDepth, Frame, Interpolate, InterpolateError, Pai
 use ifr_net::{GraphError, Ratio};
 use thiserror::Error;
 
+use crate::memory::Mebibytes;
 use crate::method::{Method, Times};
 use crate::model::Kind;
 use crate::scaled::ScaledNet;
@@ -59,6 +60,25 @@ pub enum InterpolatorError {
     /// A scale for a model that has none.
     #[error("the model {0} has no working scale: leave the scale out, or use a network")]
     NoScale(String),
+    /// Less memory than it takes to make frames of that size.
+    #[error(
+        "{model} takes at least {} for frames of {width}x{height}, and {} are left for it: allow at least {} more memory{advice}",
+        Mebibytes(*least), Mebibytes(*given), Mebibytes(least - given)
+    )]
+    Memory {
+        /// The model's name.
+        model: String,
+        /// Width of the frames.
+        width: usize,
+        /// Height of the frames.
+        height: usize,
+        /// Bytes that it takes at least.
+        least: u64,
+        /// Bytes that it was given.
+        given: u64,
+        /// What else would help.
+        advice: &'static str,
+    },
 }
 
 impl Interpolator {
@@ -93,6 +113,26 @@ impl Interpolator {
             }
         };
         Ok(Self { engine, model: model.to_string(), weights: model.checksum(), averaged: options.averaged })
+    }
+
+    /// From now on takes no more than `bytes` of memory for frames of `width` × `height`, those given and made not counted: a network
+    /// works in lower bands then, and where that is not enough and its flow scale is [`Scale::Auto`], at a smaller one. The same
+    /// frames are made but for the latter. Returns how much it takes at most, by an estimate that is meant to be above what is
+    /// measured.
+    ///
+    /// # Errors
+    /// [`InterpolatorError::Memory`] when that is not possible, and as [`Interpolator::method`].
+    pub fn fit(&mut self, width: usize, height: usize, bytes: u64) -> Result<u64, InterpolatorError> {
+        match &mut self.engine {
+            Engine::Flow(flow) => {
+                let least = FlowInterpolator::memory_for(flow.quality(), width, height);
+                let advice = ", or make the frames smaller";
+                let model = self.model.clone();
+                let fault = InterpolatorError::Memory { model, width, height, least, given: bytes, advice };
+                if least <= bytes { Ok(least) } else { Err(fault) }
+            }
+            Engine::Net(net) => net.fit(width, height, bytes),
+        }
     }
 
     /// Which instants it makes.

@@ -29,6 +29,7 @@ pub mod job;
 mod device;
 mod foreign;
 mod interpolator;
+mod memory;
 mod method;
 mod model;
 mod scale;
@@ -36,6 +37,7 @@ mod scaled;
 
 pub use device::{Device, DeviceError};
 pub use interpolator::{Interpolator, InterpolatorError, InterpolatorOptions};
+pub use memory::{MemoryLimit, MemoryLimitError};
 pub use method::{Method, Times};
 pub use model::{Model, ModelError};
 pub use scale::Scale;

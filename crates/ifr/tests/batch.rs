@@ -5,6 +5,8 @@
 mod common;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -213,4 +215,50 @@ fn completions_and_man_pages_know_every_subcommand() {
     let page = String::from_utf8(ifr(&["man"]).stdout).unwrap();
     assert_eq!(page, fs::read_to_string(pages.join("ifr.1")).unwrap());
     assert!(page.contains("Exit codes"), "{page}");
+}
+
+/// A batch that was killed goes on where it was: what is done is left alone, what was begun is finished.
+#[test]
+fn skipping_and_resuming_go_together() {
+    let dir = library();
+    let (input, out) = (dir.path().join("in"), dir.path().join("out"));
+    fs::remove_file(input.join("broken.mp4")).unwrap();
+    let args = ["interpolate", text(&input), "-r", "--output-dir", text(&out), "--skip-existing", "--resume"];
+    ifr_ok(&args);
+    let first = frames(&out.join("a.x2.mkv"));
+    fs::remove_file(out.join("below/c.x2.mkv")).unwrap();
+    let said = ifr_ok(&args);
+    assert!(said.contains("1 of 3 done, 2 skipped"), "{said}");
+    assert_eq!(frames(&out.join("below/c.x2.mkv")), first);
+}
+
+/// An address is an input where that is allowed, and no file otherwise.
+#[test]
+fn addresses_are_inputs_if_allowed() {
+    let dir = library();
+    let file = fs::read(dir.path().join("in/a.mkv")).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/a.mkv", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        // As long as it is asked; the test's own last call ends it.
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            let said = stream.read(&mut request).unwrap_or(0);
+            if request[..said].starts_with(b"END") {
+                return;
+            }
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", file.len());
+            let _ = stream.write_all(&[head.as_bytes(), &file].concat());
+        }
+    });
+    let out = dir.path().join("far.mkv");
+    ifr_fails(&["interpolate", &address, "-o", text(&out)], 3, "No such file");
+    ifr_fails(&["interpolate", &address, "--allow-protocols", "http"], 2, "say where to write");
+    ifr_fails(&["interpolate", &address, "--allow-protocols", "HTTP!"], 2, "expected names such as");
+    ifr_ok(&["interpolate", &address, "--allow-protocols", "http", "-o", text(&out)]);
+    assert_eq!(frames(&out).len(), 5);
+    let place = address.strip_prefix("http://").unwrap().split('/').next().unwrap();
+    TcpStream::connect(place).unwrap().write_all(b"END").unwrap();
+    server.join().unwrap();
 }

@@ -155,6 +155,11 @@ fn a_resumed_job_makes_only_what_is_missing_and_must_be_the_same() {
     ifr_ok(&[&args[..], &["--force"]].concat());
     assert_eq!(frames(&out).len(), 121);
     assert!(!folder.exists());
+    // Nothing is begun with options that would be refused in the end.
+    let other = dir.path().join("y.mp4");
+    let bad = ["interpolate", text(&input), "-o", text(&other), "--encoder-opt", "no_such_option=1"];
+    ifr_fails(&bad, 2, "knows the option no_such_option");
+    assert!(!dir.path().join("y.mp4.partial").exists());
     // What cannot be continued says so.
     ifr_fails(
         &["interpolate", text(&input), "-o", text(&dir.path().join("x.gif")), "--resume"],

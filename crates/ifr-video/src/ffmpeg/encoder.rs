@@ -78,6 +78,9 @@ impl Encoder {
         let codec = choose_codec(options, source, muxer)?;
         let name = codec.name();
         let mut notices = Vec::new();
+        if options.encoder.is_none() {
+            notices.extend(source.and_then(|source| choice::loses(source, codec)));
+        }
         let size = (options.width, options.height);
         let FormatChoice { format, convert, notice } = choice::pixel_format(
             codec,

@@ -202,6 +202,9 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
     };
     source.first_frame()?;
     source.finish_info(streams, others);
+    if let Some(time) = options.seek {
+        source.seek(time)?;
+    }
     if !options.frames {
         source.decodes = false;
         source.input.discard(video);
@@ -213,6 +216,21 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, Vid
 impl FileSource {
     fn fault(&self, error: AvError) -> VideoError {
         reading(&self.path, error)
+    }
+
+    /// Goes on from a key frame before `time`; from the beginning, where the container finds none.
+    fn seek(&mut self, time: Time) -> Result<(), VideoError> {
+        let ticks = time.to_pts(self.info.video.time_base);
+        if self.input.seek(self.video, ticks).or_else(|_| self.input.seek(self.video, i64::MIN)).is_err() {
+            return Err(VideoError::Unsupported {
+                path: self.path.clone(),
+                what: "it can only be read from its beginning".to_owned(),
+            });
+        }
+        self.decoder.flush();
+        self.queue.clear();
+        (self.last, self.frames, self.ended) = (None, self.frames.max(1), false);
+        Ok(())
     }
 
     /// Reads up to the first frame, whose format the info needs.

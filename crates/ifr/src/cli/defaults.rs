@@ -18,26 +18,28 @@ pub(crate) const NONE: &str = "no_config";
 /// The file's name in the folder where a user's settings are.
 const NAME: &str = "ifr.toml";
 
-/// What the command line says, completed by the file of defaults.
-pub(crate) fn matches(command: &Command, args: &[OsString]) -> Result<ArgMatches, Failure> {
+/// What the command line says, completed by the file of defaults; and the line so completed.
+pub(crate) fn matches(command: &Command, args: &[OsString]) -> Result<(ArgMatches, Vec<OsString>), Failure> {
+    let plain = |given| Ok((given, args.to_vec()));
     let given = command.clone().try_get_matches_from(args).unwrap_or_else(|e| e.exit());
-    let Some((path, content)) = file(&given)? else { return Ok(given) };
+    let Some((path, content)) = file(&given)? else { return plain(given) };
     let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
     let config = Config::parse(&content).map_err(|e| wrong(&e))?;
     let mut built = command.clone();
     built.build();
     config.settings.iter().try_for_each(|setting| check(&built, setting)).map_err(|e| wrong(&e))?;
-    let Some((name, values)) = given.subcommand() else { return Ok(given) };
-    let Some(subcommand) = built.find_subcommand(name) else { return Ok(given) };
+    let Some((name, values)) = given.subcommand() else { return plain(given) };
+    let Some(subcommand) = built.find_subcommand(name) else { return plain(given) };
     let extra = extra(subcommand, values, &config);
-    let Some(place) = place(args, name).filter(|_| !extra.is_empty()) else { return Ok(given) };
+    let Some(place) = place(args, name).filter(|_| !extra.is_empty()) else { return plain(given) };
     let all = [&args[..=place], &extra, &args[place + 1..]].concat();
     // Without the defaults there was nothing wrong, so it is them.
-    command.clone().try_get_matches_from(all).map_err(|e| {
+    let completed = command.clone().try_get_matches_from(&all).map_err(|e| {
         let text = e.to_string();
         let reason = text.lines().next().unwrap_or_default();
         wrong(&reason.strip_prefix("error: ").unwrap_or(reason))
-    })
+    })?;
+    Ok((completed, all))
 }
 
 /// The file and its content, if there is one.

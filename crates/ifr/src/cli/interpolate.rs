@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, ValueEnum};
-use ifr::Interpolator;
 use ifr::frame::{InterpolateError, Rate};
-use ifr::job::{self, EncoderChoice, JobError, Plan, Request, Speed, Stretch};
+use ifr::job::{self, EncoderChoice, JobError, Overlays, Plan, Request, Speed, Stretch};
 use ifr::timeline::{AtCut, CutList, CutSource};
+use ifr::{Interpolator, InterpolatorError, MemoryLimit};
 use serde_json::json;
 
 use super::batch::{Entry, Tally, expand};
@@ -81,6 +81,11 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = CutFill::Hold, value_name = "WHAT")]
     at_cut: CutFill,
 
+    /// What becomes of captions, logos, displays and letterbox bars that stand still over a moving picture: kept as they
+    /// are, or treated as any other part of it.
+    #[arg(long, value_enum, default_value_t = OverlayUse::Keep, value_name = "WHAT")]
+    overlays: OverlayUse,
+
     /// Compute in-between frames of near-identical neighbours too, instead of copying.
     #[arg(long)]
     compute_repeats: bool,
@@ -135,6 +140,11 @@ pub(crate) struct Args {
     #[arg(long)]
     no_space_check: bool,
 
+    /// How much memory may be taken, such as 2G, 1500M or 800000k, or auto: no limit. Networks work in lower bands then, and with
+    /// --scale auto at a smaller scale if need be; what is not possible is refused before anything is made.
+    #[arg(long, value_name = "SIZE", default_value_t = MemoryLimit::Auto)]
+    memory: MemoryLimit,
+
     /// Print the plan and stop.
     #[arg(long)]
     dry_run: bool,
@@ -164,6 +174,14 @@ enum CutFill {
     Nearest,
     /// A cross-fade from one to the other.
     Blend,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OverlayUse {
+    /// Sharp and still in made frames too.
+    Keep,
+    /// Not looked for.
+    Off,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -241,11 +259,14 @@ fn one(
         planned => planned.map_err(|e| failed(style, e))?,
     };
     let video = &plan.source.video;
+    if let MemoryLimit::Bytes(limit) = args.memory {
+        fit(engine, &plan, limit)?;
+    }
     let method = engine.method(video.width, video.height).map_err(Failure::usage)?;
     let plan = plan.with_method(method);
     if !outputs.insert(plan.target.path().to_owned()) {
         return Err(Failure::usage(format!(
-            "{}: its output {} is that of another input, too; interpolate it by itself, with -o",
+            "{}: its output {} would be that of two inputs; interpolate it by itself, with -o",
             request.input.display(),
             plan.target.path().display()
         )));
@@ -282,6 +303,27 @@ fn skipped(style: Style, input: &Path, output: &Path) {
     }
 }
 
+/// Has the model work in what a limit leaves it beside the rest of the job.
+fn fit(engine: &mut Interpolator, plan: &Plan, limit: u64) -> Result<(), Failure> {
+    let (video, rest) = (&plan.source.video, plan.memory());
+    let told = |error: InterpolatorError| match error {
+        InterpolatorError::Memory { model, width, height, least, advice, .. } => {
+            let of = |bytes: u64| MemoryLimit::Bytes(bytes).to_string();
+            Failure::usage(format!(
+                "--memory {} is not enough for frames of {width}x{height}: {model} takes at least {}, and the program with \
+                 the frames on their way up to {}: allow {}M{advice}; an encoder that looks less far ahead takes less, too \
+                 (--encoder-preset veryfast)",
+                of(limit),
+                of(least),
+                of(rest),
+                (least + rest).div_ceil(1 << 20)
+            ))
+        }
+        other => Failure::usage(other),
+    };
+    engine.fit(video.width, video.height, limit.saturating_sub(rest)).map(|_| ()).map_err(told)
+}
+
 fn failed(style: Style, error: JobError) -> Failure {
     if let Style::Json { .. } = style {
         let value = json!({ "event": "error", "message": error.to_string(), "exit_code": error.exit_code() });
@@ -293,6 +335,39 @@ fn failed(style: Style, error: JobError) -> Failure {
 /// What was asked for goes to standard output. Whoever closes it has seen enough.
 fn print(plan: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{plan}");
+}
+
+impl Args {
+    /// The one input of a job that shards share.
+    pub(super) fn only_input(&self) -> Result<&Path, Failure> {
+        match self.inputs.as_slice() {
+            [input] => Ok(input),
+            inputs => Err(Failure::usage(format!(
+                "found {} inputs, expected one: plan them one by one",
+                inputs.len()
+            ))),
+        }
+    }
+
+    /// What `-o` names.
+    pub(super) fn output(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+
+    /// The request for `input`, to `output`.
+    pub(super) fn request_for(&self, input: &Path, output: Option<PathBuf>) -> Result<Request, Failure> {
+        match requests(self)?.as_slice() {
+            [only] => Ok(Request { input: input.to_owned(), output, ..only.clone() }),
+            all => {
+                Err(Failure::usage(format!("found {} inputs, expected one: plan them one by one", all.len())))
+            }
+        }
+    }
+
+    /// The interpolator.
+    pub(super) fn interpolator(&self) -> Result<Interpolator, Failure> {
+        self.model.interpolator()
+    }
 }
 
 fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
@@ -345,6 +420,10 @@ fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
             CutFill::Hold => AtCut::Hold,
             CutFill::Nearest => AtCut::Nearest,
             CutFill::Blend => AtCut::Blend,
+        },
+        overlays: match args.overlays {
+            OverlayUse::Keep => Overlays::Keep,
+            OverlayUse::Off => Overlays::Off,
         },
         copy_repeats: !args.compute_repeats,
         encoder: EncoderChoice {

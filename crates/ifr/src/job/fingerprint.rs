@@ -107,6 +107,7 @@ impl Fingerprint {
         set("speed", plan.speed.to_string());
         set("cuts", brief(&format!("{:?}", plan.cuts)));
         set("at cuts", format!("{:?}", plan.at_cut));
+        set("overlays", format!("{:?}", plan.overlays));
         set("repeats", format!("{:?}", plan.repeats));
         set("container", output.path.extension().unwrap_or_default().to_string_lossy().into_owned());
         set(
@@ -136,6 +137,12 @@ impl Fingerprint {
         set("other options and the source's streams", brief(&format!("{rest:?}")));
         let version = env!("CARGO_PKG_VERSION").to_owned();
         Ok(Self { version, input: InputId::of(&plan.input)?, settings })
+    }
+
+    /// The same, wherever the input lies and whenever it was copied there.
+    pub(super) fn anywhere(mut self) -> Self {
+        self.input.modified = 0;
+        self
     }
 
     /// A number of its own for every job.

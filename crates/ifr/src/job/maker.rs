@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
-use ifr_frame::{Frame, Interpolate, Pair};
+use ifr_frame::{FrameError, Interpolate, InterpolateError, Pair};
+use ifr_timeline::overlay::Overlaid;
 use ifr_timeline::{Make, Planned, Schedule};
 
 use crate::job::fade::cross_fade;
@@ -24,13 +25,14 @@ impl Maker<'_> {
     /// Those between one pair stand together and share its preparation.
     pub(super) fn make(
         &mut self,
-        schedule: Schedule<'_, Arc<Frame>>,
+        schedule: Schedule<'_, Arc<Overlaid>>,
         wanted: bool,
         out: &SyncSender<Write>,
         state: &mut State,
         stop: &AtomicBool,
     ) -> Result<bool, Fault> {
         let failed = |e| Fault::Error(JobError::Interpolate(e));
+        let broken = |e: FrameError| failed(InterpolateError::Engine(Box::new(e)));
         let engine = &mut *self.engine;
         let mut prepared: Option<Box<dyn Pair + '_>> = None;
         // One schedule is about one pair, so the engine is asked once.
@@ -42,15 +44,15 @@ impl Maker<'_> {
             let frame = match make {
                 Make::Source(frame) => {
                     state.kept += 1;
-                    frame
+                    Arc::clone(frame.frame())
                 }
                 Make::Repeat(frame) => {
                     state.repeated += 1;
-                    frame
+                    Arc::clone(frame.frame())
                 }
                 Make::Between { first, .. } if !wanted => {
                     state.made += 1;
-                    first
+                    Arc::clone(first.frame())
                 }
                 Make::Blend { first, .. } if !wanted => {
                     state.repeated += 1;
@@ -59,10 +61,12 @@ impl Maker<'_> {
                 Make::Between { first, second, t } => {
                     let begin = Instant::now();
                     if let Some(engine) = engine.take() {
-                        prepared = Some(engine.pair(&first, &second).map_err(failed)?);
+                        let clean = [first.clean().map_err(broken)?, second.clean().map_err(broken)?];
+                        prepared = Some(engine.pair(clean[0], clean[1]).map_err(failed)?);
                     }
                     let Some(pair) = &mut prepared else { continue };
-                    let frame = Arc::new(pair.at(t).map_err(failed)?);
+                    let made = pair.at(t).map_err(failed)?;
+                    let frame = Arc::new(Overlaid::keep(made, &first, &second, t).map_err(broken)?);
                     state.interpolating += begin.elapsed();
                     state.made += 1;
                     frame

@@ -8,7 +8,7 @@ use ifr_video::{OpenOptions, OutputOptions, SourceInfo, VideoError, images};
 
 use crate::Method;
 use crate::job::target::folder_of;
-use crate::job::{JobError, Making, Request, Speed, Stretch, Target, naming, space, time_base};
+use crate::job::{JobError, Making, Overlays, Request, Speed, Stretch, Target, naming, space, time_base};
 
 /// A request checked against its source: everything that can be decided before the first frame is.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Plan {
     pub cuts: CutSource,
     /// What happens at cuts.
     pub at_cut: AtCut,
+    /// What becomes of overlays that stand still.
+    pub overlays: Overlays,
     /// Which neighbours are copied instead of computed.
     pub repeats: Repeats,
     /// Source frames to expect, where the container says.
@@ -118,6 +120,7 @@ impl Plan {
             stretch,
             cuts: request.cuts.clone(),
             at_cut: request.at_cut,
+            overlays: request.overlays,
             repeats: match (request.copy_repeats, stretch) {
                 (false, _) => Repeats::Off,
                 (true, Stretch::NONE) => Repeats::Similar,
@@ -333,6 +336,9 @@ impl fmt::Display for Plan {
             AtCut::Blend => "cross-fade",
         };
         write!(f, "  cuts    {cuts}; {at_cut}")?;
+        if self.overlays == Overlays::Keep {
+            write!(f, "\n  still   captions, logos and bars that stand still are kept")?;
+        }
         if let Some(making) = &self.making {
             write!(f, "\n{making}")?;
         }

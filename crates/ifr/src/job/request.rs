@@ -21,6 +21,16 @@ pub struct EncoderChoice {
     pub options: Vec<(String, String)>,
 }
 
+/// What becomes of captions, logos, displays and letterbox bars that stand still over a moving picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overlays {
+    /// In made frames too they are those of the source: see [`ifr_timeline::overlay`].
+    #[default]
+    Keep,
+    /// Nobody looks for them.
+    Off,
+}
+
 /// What is wanted of one input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
@@ -36,6 +46,8 @@ pub struct Request {
     pub cuts: CutSource,
     /// What happens at cuts.
     pub at_cut: AtCut,
+    /// What becomes of captions, logos and bars that stand still.
+    pub overlays: Overlays,
     /// Whether near-identical neighbours are copied instead of computed.
     pub copy_repeats: bool,
     /// How to encode.
@@ -67,6 +79,7 @@ impl Request {
             sequence_rate: Self::default_sequence_rate(),
             cuts: CutSource::Detect,
             at_cut: AtCut::Hold,
+            overlays: Overlays::Keep,
             copy_repeats: true,
             encoder: EncoderChoice::default(),
             audio: true,

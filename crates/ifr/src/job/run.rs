@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -99,10 +100,12 @@ pub(super) fn pipeline<'a, T: Send + 'static>(
 ) -> Ran<T> {
     let (to_worker, items) = sync_channel(AHEAD);
     let (to_writer, writes) = sync_channel(AHEAD);
-    let reader = thread::spawn(move || read(source, &to_worker));
+    let broken = Arc::new(AtomicBool::new(false));
+    let tells = Arc::clone(&broken);
+    let reader = thread::spawn(move || read(source, &to_worker, &tells));
     let writer = thread::spawn(move || write(&writes));
     let mut worker = worker(to_writer);
-    let result = catch_unwind(AssertUnwindSafe(|| worker.run(&items, stop)));
+    let result = catch_unwind(AssertUnwindSafe(|| worker.run(&items, &broken, stop)));
     let state = std::mem::take(&mut worker.state);
     // Both neighbours end when their channels close: first the file is finished, whatever happened.
     drop((worker, items));
@@ -164,9 +167,13 @@ impl Report {
     }
 }
 
-/// The reader thread: hands items on until the end, an error, or until nobody listens. Returns what was skipped
-/// and what the source has to say.
-fn read(mut source: Box<dyn Source>, to: &SyncSender<Item>) -> (u64, Vec<String>, Option<VideoError>) {
+/// The reader thread: hands items on until the end, an error (`broken` tells before the channel closes), or until nobody
+/// listens. Returns what was skipped and what the source has to say.
+fn read(
+    mut source: Box<dyn Source>,
+    to: &SyncSender<Item>,
+    broken: &AtomicBool,
+) -> (u64, Vec<String>, Option<VideoError>) {
     let error = loop {
         match source.next() {
             Ok(Some(item)) => {
@@ -175,7 +182,10 @@ fn read(mut source: Box<dyn Source>, to: &SyncSender<Item>) -> (u64, Vec<String>
                 }
             }
             Ok(None) => break None,
-            Err(e) => break Some(e),
+            Err(e) => {
+                broken.store(true, Ordering::Relaxed);
+                break Some(e);
+            }
         }
     };
     (source.skipped(), source.notices(), error)

@@ -165,6 +165,14 @@ impl Input {
         }
     }
 
+    /// Goes to a key frame at or before `ticks` of a stream.
+    pub fn seek(&mut self, stream: usize, ticks: i64) -> Result<(), AvError> {
+        let stream = i32::try_from(stream).map_err(|_| AvError::INVALID_ARGUMENT)?;
+        // SAFETY: an open container; a stream that is not there is refused.
+        AvError::check(unsafe { ffi::avformat_seek_file(self.0.as_ptr(), stream, i64::MIN, ticks, ticks, 0) })
+            .map(drop)
+    }
+
     /// The next packet; `None` at the end.
     pub fn read(&mut self) -> Result<Option<Packet>, AvError> {
         let mut packet = Packet::new()?;
