@@ -185,7 +185,7 @@ fn best_phase(clip: &Clip, frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
 
 /// A generated clip, seen by a shutter that is open for no time.
 fn generate(name: &str, frames: usize) -> Result<Clip> {
-    let (width, height, rate) = (640, 360, 50);
+    let (width, height, rate) = (640, 360, 50_u32);
     let film = Scene::demo();
     let cut = film.cuts().first().map_or(0.0, |cut| cut.as_secs_f64());
     let texture = |motion| TextureScene::new(motion, 7);
