@@ -85,10 +85,11 @@ fn main() -> Result<()> {
     let mut analyst = Analyst::new(CutSource::Detect, Repeats::default());
     let mut over: Vec<Overlaid> = Vec::new();
     let begin = Instant::now();
-    let mut links = Vec::new();
     for f in &kept {
-        links.push(analyst.push(&f.frame, f.pts));
+        analyst.push(&f.frame, f.pts);
     }
+    analyst.finish();
+    let links: Vec<Link> = std::iter::from_fn(|| analyst.pop()).collect();
     let analyst_time = begin.elapsed().as_secs_f64();
     let begin = Instant::now();
     for (i, f) in kept.iter().enumerate() {
