@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use crate::Thumb;
-use crate::likeness::Comparison;
+use crate::likeness::{Comparison, nearby_unlikeness};
 
 /// Links at least this unlike may be cuts.
 const CUT: f32 = 0.6;
@@ -130,10 +130,10 @@ fn may_be_cut(link: &Comparison) -> bool {
     link.unlikeness() >= CUT || (link.is_jump() && link.unlikeness() >= CALM_CUT)
 }
 
-/// Whether two pictures, which need not be neighbours, have too little in common to be of one scene: what
-/// [`CutDetector`] asks of a link, without what is around.
+/// Whether most of the second picture cannot be found again in the first, which need not be its neighbour, within a
+/// sixteenth of the picture: another scene, or one that has moved too far.
 pub fn is_other_scene(first: &Thumb, second: &Thumb) -> bool {
-    Comparison::of(first, second).unlikeness() >= CUT
+    (first.width, first.height) != (second.width, second.height) || nearby_unlikeness(first, second) >= CUT
 }
 
 #[cfg(test)]

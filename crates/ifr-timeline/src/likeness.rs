@@ -120,6 +120,11 @@ fn is_blank(thumb: &Thumb) -> bool {
     sum < BLANK * count as f32
 }
 
+/// How badly `new` can be predicted from `old` of the same size by what moves within a sixteenth of the picture.
+pub(crate) fn nearby_unlikeness(old: &Thumb, new: &Thumb) -> f32 {
+    unlikeness(old, new, (0, 0), None)
+}
+
 /// How badly `new` can be predicted from `old` of the same size, by moving blocks: the mean over 8 × 8 blocks of
 /// residue ÷ (texture + floor). About 0 for a still camera, 0.1 to 0.5 for motion, about 1.2 for different scenes.
 /// Pictures smaller than a block are never unlike. `around` moves the middle of the search, in thumbnail pixels.
