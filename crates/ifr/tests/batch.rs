@@ -165,7 +165,7 @@ fn defaults_come_from_a_file_and_the_command_line_wins() {
     for (content, code, words) in [
         ("[interpolate]\nfsp = 60", 2, "interpolate.fsp: 'ifr interpolate' has no option --fsp"),
         ("fsp = 60", 2, "fsp: no subcommand has an option --fsp"),
-        ("[interpolat]\nfps = 60", 2, "[interpolat]: no such subcommand; expected one of interpolate, flow"),
+        ("[interpolat]\nfps = 60", 2, "[interpolat]: no such subcommand; expected one of interpolate, plan"),
         ("[interpolate]\ninputs = 'a.mp4'", 2, "has no option --inputs"),
         ("[interpolate]\nforce = 'yes'", 2, "interpolate.force: it is a switch; expected true or false"),
         ("[interpolate]\nfps = true", 2, "interpolate.fps: found true or false, expected a value"),

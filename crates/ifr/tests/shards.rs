@@ -113,6 +113,27 @@ fn slow_motion_with_stretched_sound() {
     );
 }
 
+/// What stands still, what repeats, and what is left out at both ends must come out the same wherever a shard begins.
+#[test]
+fn stages_that_look_at_neighbours() {
+    let dir = tempfile::tempdir().unwrap();
+    let make = |name: &str, filters: &str| {
+        let path = dir.path().join(name);
+        let source = format!("testsrc2=size=96x64:rate=25:duration=12,{filters}");
+        let codec = "-c:v libx264 -preset veryfast -crf 12 -g 40 -pix_fmt yuv420p";
+        let codec: Vec<&str> = codec.split(' ').collect();
+        ffmpeg(&[&["-f", "lavfi", "-i", &source], &codec[..], &[text(&path)]].concat());
+        path
+    };
+    let logo = "drawbox=x=60:y=8:w=24:h=12:color=white:t=fill,drawbox=x=64:y=12:w=16:h=4:color=black:t=fill";
+    let twos = make("twos.mp4", &format!("fps=12.5,fps=25,{logo}"));
+    shared_out(&twos, "dedupe.mp4", &["3"], &["--factor", "2", "--dedupe"]);
+    let part = ["--factor", "2", "--start", "1.5", "--end", "9"];
+    shared_out(&make("logo.mp4", logo), "part.mp4", &["3"], &part);
+    let film = make("film.mkv", "setpts=N/24000*1001/TB,fps=24000/1001,telecine=pattern=23");
+    shared_out(&film, "decimated.mkv", &["3"], &["--factor", "2", "--decimate"]);
+}
+
 #[test]
 fn a_shard_that_is_killed_is_run_again() {
     let dir = tempfile::tempdir().unwrap();

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ifr_frame::{Frame, Interpolate, Samples, Time};
 use ifr_video::{
-    Item, OpenOptions, Segment, SegmentLabel, SegmentSummary, Source, SourceInfo, Summary, VideoError,
+    Fields, Item, OpenOptions, Segment, SegmentLabel, SegmentSummary, Source, SourceInfo, Summary, VideoError,
 };
 
 use crate::job::analysis::{Analysis, Decided};
+use crate::job::decimated::Decimated;
 use crate::job::folder::{Shelf, segment_file};
 use crate::job::run::{Ran, pipeline};
 use crate::job::segmented::{self, SegmentWriter, Written};
@@ -204,9 +205,14 @@ impl Part<'_> {
         let begin = usize::try_from(range.start * shards.segment_frames.get()).unwrap_or(usize::MAX);
         let first = begin.saturating_sub(LOOK_BACK);
         let from = first.saturating_sub(MARGIN);
-        let seek = (self.seek && from > 0).then(|| known.get(from).map(|k| k.seen)).flatten();
+        // A part is found, and pulldown undone, from the beginning only.
+        let (decimates, whole) =
+            (plan.open.fields == Fields::Match, plan.open.range == ifr_video::Range::ALL);
+        let may_seek = self.seek && from > 0 && whole && !decimates;
+        let seek = may_seek.then(|| known.get(from).map(|k| k.seen)).flatten();
         let options = OpenOptions { seek, audio: false, extras: false, ..plan.open.clone() };
         let source = ifr_video::open(&plan.input, &options).map_err(JobError::Input)?;
+        let source = if decimates { Box::new(Decimated::new(source)) } else { source };
         let lost = Arc::new(AtomicBool::new(false));
         let source = Box::new(Found { source, known, next: first, begun: false, lost: Arc::clone(&lost) });
         let division = Division::of_shard(shards.segment_frames, self.done.clone(), range.start..range.end);

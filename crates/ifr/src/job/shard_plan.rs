@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(read.frames.decided(), expected);
         let known: Vec<Time> = read.frames.known().iter().map(|k| k.seen).collect();
         assert_eq!(known, frames(50).iter().map(|f| f.seen).collect::<Vec<_>>());
-        assert_eq!(read.frames.cuts()[..3], [3, 7, 11]);
+        assert_eq!(read.frames.cuts()[..3], [3, 8, 13]);
     }
 
     #[test]
