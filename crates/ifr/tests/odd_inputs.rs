@@ -529,7 +529,8 @@ fn a_stalled_pipe_can_be_interrupted() {
         "-i",
         "testsrc=size=64x48:rate=5",
         "-frames:v",
-        "4",
+        // More than the analysis holds back to see what follows.
+        "40",
         "-pix_fmt",
         "yuv420p",
         "-f",
