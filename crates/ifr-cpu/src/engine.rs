@@ -338,6 +338,8 @@ impl Engine {
             return Err(CpuError::NoPair);
         }
         self.check(Phase::Instant, inputs)?;
+        // Should it end in a panic, there is no instant to read.
+        self.done = Some(Phase::Pair);
         self.run(Phase::Instant, inputs, Shared::default(), None);
         self.done = Some(Phase::Instant);
         Ok(())
@@ -345,7 +347,7 @@ impl Engine {
 
     /// As [`Engine::at`], and hands the outputs on: `take` is called with some rows of an output at a time, on one of the
     /// engine's threads, until it had all of those that depend on an instant; each output's rows come in order. With
-    /// [`Engine::set_row_output`] that is while they are made.
+    /// [`Engine::set_row_output`] that is while they are made, so `take` must not wait for work that it gives to the engine's pool.
     ///
     /// # Errors
     /// As [`Engine::at`].
@@ -356,6 +358,7 @@ impl Engine {
     ) -> Result<(), CpuError> {
         if self.row_output && self.done.is_some() {
             self.check(Phase::Instant, inputs)?;
+            self.done = Some(Phase::Pair);
             self.run(Phase::Instant, inputs, Shared::default(), Some(&mut take));
             self.done = Some(Phase::Instant);
             return Ok(());

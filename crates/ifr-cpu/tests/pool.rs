@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use ifr_cpu::{Engine, EngineOptions};
+use ifr_cpu::{Engine, EngineOptions, NetInterpolator};
+use ifr_frame::{ColorDescription, Interpolate, PixelFormat, RgbImage};
 use ifr_net::{IfrNet, Parameters, Ratio};
 
 #[test]
@@ -12,10 +13,16 @@ fn the_global_pool_is_left_to_the_application() {
     let graph = IfrNet::S.graph(Ratio::ONE).unwrap();
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
     let options = EngineOptions { pool: Some(pool), ..EngineOptions::default() };
-    let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), options).unwrap();
+    let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), options.clone()).unwrap();
     let (width, height) = (64, 64);
     let image = vec![0.5; 3 * width * height];
     engine.pair(width, height, &[&image, &image]).unwrap();
     engine.at(&[&[0.5]]).unwrap();
+
+    let mut net = NetInterpolator::new(&graph, &Parameters::by_rule(&graph), options).unwrap();
+    let frame =
+        RgbImage::black(width, height).unwrap().to_frame(PixelFormat::YUV420P8, ColorDescription::SRGB);
+    let frame = Arc::new(frame.unwrap());
+    net.pair(&frame, &frame).unwrap().at(0.5).unwrap();
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().unwrap();
 }

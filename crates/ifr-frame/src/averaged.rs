@@ -31,6 +31,10 @@ impl<'a> Averaged<'a> {
     /// How often the method runs for each frame.
     pub const RUNS: u32 = 2 * Mirror::ALL.len() as u32;
 
+    /// Bytes a pixel that are held beside the method's own: of floats the two images, the sum, and a frame made with its mirrored
+    /// copy; of 16 bits two frames, one made, and the one that the method keeps.
+    pub const BYTES_PER_PIXEL: u64 = (2 + 1 + 2) * 12 + 4 * 6;
+
     /// The pair of `first` (t = 0) and `second` (t = 1).
     ///
     /// # Errors
@@ -51,6 +55,8 @@ impl Pair for Averaged<'_> {
         InterpolateError::check_timestep(t)?;
         let failed = |e: FrameError| InterpolateError::Engine(Box::new(e));
         let [first, second] = &self.images;
+        // The instant just after the first frame has none beside the second that is not the second's own.
+        let reversed = (1.0 - t).min(1.0 - f32::EPSILON / 2.0);
         let mut sum = RgbImage::black(first.width(), first.height()).map_err(failed)?;
         for mirror in Mirror::ALL {
             let turned = |image: &RgbImage| {
@@ -59,7 +65,7 @@ impl Pair for Averaged<'_> {
                 image.to_frame(PixelFormat::RGB16, ColorDescription::SRGB).map(Arc::new).map_err(failed)
             };
             let (first, second) = (turned(first)?, turned(second)?);
-            for (a, b, t) in [(&first, &second, t), (&second, &first, 1.0 - t)] {
+            for (a, b, t) in [(&first, &second, t), (&second, &first, reversed)] {
                 let mut made = self.engine.pair(a, b)?.at(t)?.to_rgb();
                 mirror.turn(&mut made);
                 for (s, v) in sum.data_mut().iter_mut().zip(made.data()) {

@@ -123,6 +123,19 @@ impl Interpolator {
     /// # Errors
     /// [`InterpolatorError::Memory`] when that is not possible, and as [`Interpolator::method`].
     pub fn fit(&mut self, width: usize, height: usize, bytes: u64) -> Result<u64, InterpolatorError> {
+        let pixels = (width as u64).saturating_mul(height as u64);
+        let beside = if self.averaged { pixels.saturating_mul(Averaged::BYTES_PER_PIXEL) } else { 0 };
+        match self.fit_engine(width, height, bytes.saturating_sub(beside)) {
+            Ok(taken) => Ok(taken.saturating_add(beside)),
+            Err(InterpolatorError::Memory { model, width, height, least, advice, .. }) => {
+                let least = least.saturating_add(beside);
+                Err(InterpolatorError::Memory { model, width, height, least, given: bytes, advice })
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    fn fit_engine(&mut self, width: usize, height: usize, bytes: u64) -> Result<u64, InterpolatorError> {
         match &mut self.engine {
             Engine::Flow(flow) => {
                 let least = FlowInterpolator::memory_for(flow.quality(), width, height);

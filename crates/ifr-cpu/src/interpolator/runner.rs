@@ -43,7 +43,8 @@ impl Runner {
         padding: Padding,
     ) -> Result<Arc<Picture>, InterpolateError> {
         let (width, height) = padding.padded_size();
-        let of = |frame: &Arc<Frame>| Arc::new(Picture::bare(frame));
+        let pool = self.pool.clone();
+        let of = |frame: &Arc<Frame>| Arc::new(on(pool.as_ref(), || Picture::bare(frame)));
         let is_of = |picture: &Arc<Picture>, frame: &Arc<Frame>| {
             picture.source.as_ref().is_some_and(|source| Arc::ptr_eq(source, frame))
         };

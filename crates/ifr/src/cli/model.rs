@@ -111,6 +111,8 @@ impl ModelArgs {
                 self.model
             )));
         }
+        // What is converted outside of the model's own threads takes no more; where a pool is there already, it stays.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(self.device().threads()).build_global();
         let options = InterpolatorOptions { averaged: self.tta, ..self.scales.options(self.depth) };
         Interpolator::with_options(&self.model, &self.device(), options).map_err(Failure::usage)
     }

@@ -2,7 +2,7 @@
 
 use ifr_video::OutputOptions;
 
-use crate::job::Plan;
+use crate::job::{Overlays, Plan};
 
 /// What the program takes before there is a frame: itself, FFmpeg's libraries (42 MiB measured), threads, codecs' tables.
 const PROGRAM: u64 = 72 << 20;
@@ -12,6 +12,10 @@ const PROGRAM: u64 = 72 << 20;
 /// medium, 285 with veryfast, 313 with medium and a look-ahead of 10 frames, 400 with ffv1; a frame has 3.
 const FRAMES: u64 = 95;
 
+/// Frames that wait while overlays are looked for, with what is known of each, at sizes at which that is looked at unreduced; by
+/// arithmetic from the tracker's window of eight.
+const OVERLAYS: u64 = 24;
+
 /// An encoder's look-ahead where nothing is known of it: that of x264's preset medium.
 const LOOKAHEAD: u64 = 40;
 
@@ -19,7 +23,8 @@ const LOOKAHEAD: u64 = 40;
 fn lookahead(output: &OutputOptions) -> u64 {
     let option = output.encoder_options.iter().find(|(key, _)| key == "rc-lookahead");
     let given = option.and_then(|(_, value)| value.parse().ok());
-    given.unwrap_or(match output.preset.as_deref() {
+    // x264 takes up to 250.
+    given.map(|frames: u64| frames.min(250)).unwrap_or(match output.preset.as_deref() {
         Some("ultrafast" | "superfast") => 0,
         Some("veryfast") => 10,
         Some("faster") => 20,
@@ -42,6 +47,7 @@ impl Plan {
         let bytes = samples as u64 * u64::from(video.format.depth.div_ceil(8));
         // Each with smaller copies of itself.
         let ahead = lookahead(&self.output) * 11 / 6;
-        PROGRAM + (FRAMES + ahead) * bytes
+        let overlays = if self.overlays == Overlays::Keep { OVERLAYS } else { 0 };
+        PROGRAM + (FRAMES + ahead + overlays) * bytes
     }
 }
