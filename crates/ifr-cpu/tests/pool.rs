@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use ifr_cpu::{Engine, EngineOptions, NetInterpolator};
-use ifr_frame::{ColorDescription, Interpolate, PixelFormat, RgbImage};
+use ifr_frame::{ColorDescription, Frame, Interpolate, PixelFormat, Samples};
 use ifr_net::{IfrNet, Parameters, Ratio};
 
 #[test]
@@ -20,8 +20,8 @@ fn the_global_pool_is_left_to_the_application() {
     engine.at(&[&[0.5]]).unwrap();
 
     let mut net = NetInterpolator::new(&graph, &Parameters::by_rule(&graph), options).unwrap();
-    let frame =
-        RgbImage::black(width, height).unwrap().to_frame(PixelFormat::YUV420P8, ColorDescription::SRGB);
+    let plane = Samples::U8(vec![128; width * height]);
+    let frame = Frame::new(PixelFormat::GRAY8, width, height, vec![plane], ColorDescription::default());
     let frame = Arc::new(frame.unwrap());
     net.pair(&frame, &frame).unwrap().at(0.5).unwrap();
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().unwrap();
