@@ -7,6 +7,7 @@ use std::time::Instant;
 use ifr_net::{Graph, InputError, Parameters, Phase, RunSize, Tensor, TensorId};
 use rayon::ThreadPool;
 
+use crate::crew::Crew;
 use crate::error::CpuError;
 use crate::level::Level;
 use crate::memory::Buffer;
@@ -64,6 +65,8 @@ pub struct Engine {
     options: EngineOptions,
     plan: Option<Plan>,
     buffer: Buffer,
+    /// The threads that run the plan; the buffer has scratch memory for as many.
+    crew: Crew,
     /// What the rest of the graph takes of each image alone: the tensor of the first, and that of the second.
     twins: Vec<[TensorId; 2]>,
     /// Which of the pair's images alone each node depends on.
@@ -110,6 +113,7 @@ impl Engine {
             options,
             plan: None,
             buffer: Buffer::default(),
+            crew: Crew::new(1),
             winograd: true,
             bands: Bands::default(),
             row_output: false,
@@ -141,7 +145,8 @@ impl Engine {
         let plan = on(self.options.pool.as_ref(), make)?;
         self.plan = None;
         self.done = None;
-        let len = plan.len.saturating_add(plan.scratch.saturating_mul(self.lanes()));
+        self.crew = Crew::new(self.threads());
+        let len = plan.len.saturating_add(plan.scratch.saturating_mul(self.crew.threads()));
         if len > self.buffer.len() {
             self.buffer = Buffer::default();
             self.buffer = Buffer::new(len)?;
@@ -198,8 +203,18 @@ impl Engine {
         Choices { winograd, bands, deliver: row_output, level: self.options.level }
     }
 
-    /// How many units that need scratch memory may run at a time.
-    fn lanes(&self) -> usize {
+    /// What [`Engine::pair_sharing`] does on its first call: plans keep what can serve the next pair.
+    pub(crate) fn keep_for_next(&mut self) {
+        self.sharing |= self.shares();
+    }
+
+    /// Whether something that is computed of one image can serve the next pair: see [`Engine::pair_sharing`].
+    pub(crate) fn shares(&self) -> bool {
+        !self.twins.is_empty()
+    }
+
+    /// How many threads there are to work on.
+    fn threads(&self) -> usize {
         self.options.pool.as_ref().map_or_else(rayon::current_num_threads, |pool| pool.current_num_threads())
     }
 
@@ -225,7 +240,7 @@ impl Engine {
         let keep = self.sharing.then_some(&self.twins[..]);
         let choices = Choices { bands, ..self.choices() };
         let plan = Plan::new(&self.graph, &self.kernels, &self.constants, choices, width, height, keep)?;
-        let floats = plan.len.saturating_add(plan.scratch.saturating_mul(self.lanes()));
+        let floats = plan.len.saturating_add(plan.scratch.saturating_mul(self.threads()));
         Ok(floats.saturating_mul(size_of::<f32>()).saturating_add(self.weights()))
     }
 
@@ -254,8 +269,7 @@ impl Engine {
         self.done = None;
         self.prepare(width, height)?;
         self.check(Phase::Pair, inputs)?;
-        self.upload(Phase::Pair, inputs);
-        self.run(Phase::Pair, [false; 2], None);
+        self.run(Phase::Pair, inputs, Shared::default(), None);
         self.done = Some(Phase::Pair);
         Ok(())
     }
@@ -274,12 +288,13 @@ impl Engine {
     ) -> Result<(), CpuError> {
         self.done = None;
         self.prepare(width, height)?;
-        let memory = self.buffer.memory();
         let Some(plan) = &self.plan else { return Err(CpuError::NoPair) };
-        for (index, i) in self.inputs_of(Phase::Pair).enumerate() {
-            fill_map(&plan.inputs[i], memory, |channel, row, values| fill(index, channel, row, values));
+        for (index, i) in inputs_of(&self.graph, Phase::Pair).enumerate() {
+            fill_map(&plan.inputs[i], &mut self.buffer, |channel, row, values| {
+                fill(index, channel, row, values)
+            });
         }
-        self.run(Phase::Pair, [false; 2], None);
+        self.run(Phase::Pair, &[], Shared::default(), None);
         self.done = Some(Phase::Pair);
         Ok(())
     }
@@ -307,12 +322,7 @@ impl Engine {
         self.sharing |= !self.twins.is_empty();
         self.prepare(width, height)?;
         self.check(Phase::Pair, &images)?;
-        if let (Some(plan), Some(how)) = (&self.plan, shared.moves()) {
-            let buffer = &mut self.buffer;
-            on(self.options.pool.as_ref(), || move_kept(&plan.kept, how, buffer));
-        }
-        self.upload(Phase::Pair, &images);
-        self.run(Phase::Pair, shared.known(), None);
+        self.run(Phase::Pair, &images, shared, None);
         self.done = Some(Phase::Pair);
         Ok(())
     }
@@ -328,8 +338,7 @@ impl Engine {
             return Err(CpuError::NoPair);
         }
         self.check(Phase::Instant, inputs)?;
-        self.upload(Phase::Instant, inputs);
-        self.run(Phase::Instant, [false; 2], None);
+        self.run(Phase::Instant, inputs, Shared::default(), None);
         self.done = Some(Phase::Instant);
         Ok(())
     }
@@ -347,8 +356,7 @@ impl Engine {
     ) -> Result<(), CpuError> {
         if self.row_output && self.done.is_some() {
             self.check(Phase::Instant, inputs)?;
-            self.upload(Phase::Instant, inputs);
-            self.run(Phase::Instant, [false; 2], Some(&mut take));
+            self.run(Phase::Instant, inputs, Shared::default(), Some(&mut take));
             self.done = Some(Phase::Instant);
             return Ok(());
         }
@@ -384,7 +392,8 @@ impl Engine {
         if values.len() != shape.iter().product::<usize>() {
             return Err(InputError::Length { shape, found: values.len() }.into());
         }
-        download(map, values, self.buffer.memory());
+        let buffer = &mut self.buffer;
+        on(self.options.pool.as_ref(), || download(map, values, buffer));
         Ok(())
     }
 
@@ -422,19 +431,14 @@ impl Engine {
         Ok(outputs)
     }
 
-    fn inputs_of(&self, phase: Phase) -> impl Iterator<Item = usize> {
-        let is = move |&(_, id): &(usize, &ifr_net::TensorId)| self.graph.tensor(*id).phase == phase;
-        self.graph.inputs().iter().enumerate().filter(is).map(|(i, _)| i)
-    }
-
     /// Whether these are as many values as the inputs of a phase have.
     fn check(&self, phase: Phase, values: &[&[f32]]) -> Result<(), CpuError> {
         let Some(plan) = &self.plan else { return Err(CpuError::NoPair) };
-        let expected = self.inputs_of(phase).count();
+        let expected = inputs_of(&self.graph, phase).count();
         if expected != values.len() {
             return Err(InputError::Count { expected, found: values.len() }.into());
         }
-        for (i, values) in self.inputs_of(phase).zip(values) {
+        for (i, values) in inputs_of(&self.graph, phase).zip(values) {
             let map = &plan.inputs[i];
             let shape = [1, map.planes.len(), map.layout.height, map.layout.width];
             if values.len() != shape.iter().product::<usize>() {
@@ -444,45 +448,58 @@ impl Engine {
         Ok(())
     }
 
-    fn upload(&mut self, phase: Phase, values: &[&[f32]]) {
-        let memory = self.buffer.memory();
-        let Some(plan) = &self.plan else { return };
-        for (i, values) in self.inputs_of(phase).zip(values) {
-            upload(&plan.inputs[i], values, memory);
-        }
-    }
-
-    /// Does the steps of a phase, but those that depend on a known image alone. `take`: who gets outputs row by row.
-    fn run(&mut self, phase: Phase, known: [bool; 2], mut take: Option<&mut (dyn FnMut(Rows<'_>) + Send)>) {
+    /// Takes the inputs of a phase, those that are given, and does its steps, but those that depend on a known image alone.
+    /// `take`: who gets outputs row by row.
+    fn run(
+        &mut self,
+        phase: Phase,
+        inputs: &[&[f32]],
+        shared: Shared,
+        mut take: Option<&mut (dyn FnMut(Rows<'_>) + Send)>,
+    ) {
         let Some(plan) = &self.plan else { return };
         let range = match phase {
             Phase::Pair => 0..plan.pair_steps,
             Phase::Instant => plan.pair_steps..plan.steps.len(),
         };
-        // Lanes as the buffer has room for, whatever pool this is called in now.
-        let room = (self.buffer.len() - plan.len) / plan.scratch.max(1);
-        let scratch = Scratch { start: plan.len, len: plan.scratch, lanes: room.min(self.lanes()).max(1) };
+        let graph = &self.graph;
+        let known = shared.known();
+        let scratch = Scratch { start: plan.len, len: plan.scratch };
         let (level, buffer) = (self.options.level, &mut self.buffer);
-        let (profile, images) = (&mut self.profile, &self.images);
+        let (profile, images, crew) = (&mut self.profile, &self.images, &mut self.crew);
         let work = || {
-            for index in range {
-                let step = &plan.steps[index];
-                if images[step.node].is_some_and(|image| known[image]) {
-                    continue;
+            crew.run(|lead| {
+                if let Some(how) = shared.moves() {
+                    move_kept(lead, &plan.kept, how, buffer);
                 }
-                if let (Work::Deliver { inputs, index, row }, Some(take)) = (&step.work, &mut take) {
-                    // SAFETY: the buffer is borrowed for this run alone, and no step runs meanwhile.
-                    take(unsafe { Rows::new(*index, *row, step.layout, inputs, buffer.memory()) });
+                for (i, values) in inputs_of(graph, phase).zip(inputs) {
+                    upload(lead, &plan.inputs[i], values, buffer);
                 }
-                let start = profile.is_some().then(Instant::now);
-                run_step(step, level, buffer, scratch);
-                if let (Some(profile), Some(start)) = (profile.as_mut(), start) {
-                    profile.add(index, start.elapsed());
+                for index in range {
+                    let step = &plan.steps[index];
+                    if images[step.node].is_some_and(|image| known[image]) {
+                        continue;
+                    }
+                    if let (Work::Deliver { inputs, index, row }, Some(take)) = (&step.work, &mut take) {
+                        // SAFETY: the buffer is borrowed for this run alone, and no step runs meanwhile.
+                        take(unsafe { Rows::new(*index, *row, step.layout, inputs, buffer.memory()) });
+                    }
+                    let start = profile.is_some().then(Instant::now);
+                    run_step(lead, step, level, buffer, scratch);
+                    if let (Some(profile), Some(start)) = (profile.as_mut(), start) {
+                        profile.add(index, start.elapsed());
+                    }
                 }
-            }
+            });
         };
         on(self.options.pool.as_ref(), work);
     }
+}
+
+/// Which of a graph's inputs are of a phase.
+fn inputs_of(graph: &Graph, phase: Phase) -> impl Iterator<Item = usize> {
+    let is = move |&(_, id): &(usize, &TensorId)| graph.tensor(*id).phase == phase;
+    graph.inputs().iter().enumerate().filter(is).map(|(i, _)| i)
 }
 
 /// Does something on the threads of a pool, or else of the one this is called in.

@@ -21,6 +21,7 @@
 //! threads, to the bit.
 
 mod conv;
+mod crew;
 mod engine;
 mod error;
 mod interpolator;

@@ -7,7 +7,7 @@ use ifr_frame::{Frame, FrameError, InterpolateError, Padding, RgbImage};
 use rayon::ThreadPool;
 
 /// The preset that priors are made with, in training too: a network learns what to make of just these errors.
-const QUALITY: Quality = Quality::Standard;
+pub(crate) const QUALITY: Quality = Quality::Standard;
 
 /// Makes priors.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use ifr_cpu::{Bands, Engine, EngineOptions, Level, Shared, Was};
+use ifr_cpu::{Bands, CpuError, Engine, EngineOptions, Level, Rows, Shared, Was};
 use ifr_net::{Graph, IfrNet, IfrPlus, Parameters, Ratio};
 
 fn values(n: usize, seed: usize) -> Vec<f32> {
@@ -36,7 +36,7 @@ fn run(graph: &Graph, size: (usize, usize), bands: Bands, threads: usize, level:
             }
         }
     }
-    (engine.memory(), all)
+    (engine.maps(), all)
 }
 
 fn same(graph: &Graph, size: (usize, usize), rows: &[usize], threads: &[usize], level: Level) {
@@ -85,6 +85,59 @@ fn maps_in_the_middle_can_be_asked_for() {
     same(&graph.with_outputs(&names).unwrap(), (256, 144), &[16], &[3], Level::best());
 }
 
+/// Handed on row by row, outputs are the same, each row comes once and in order, and those maps take less memory.
+#[test]
+fn outputs_can_be_had_row_by_row() {
+    let graph = IfrNet::S.graph(Ratio::ONE).unwrap();
+    let (width, height) = (256, 144);
+    let images = [1, 2].map(|seed| values(3 * width * height, seed));
+    let run = |row_output: bool, bands: Bands| {
+        let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), EngineOptions::default()).unwrap();
+        engine.set_row_output(row_output);
+        engine.set_bands(bands);
+        let row = |image: usize, channel: usize, y: usize, row: &mut [f32]| {
+            row.copy_from_slice(&images[image][(channel * height + y) * width..][..width]);
+        };
+        engine.pair_with(width, height, row).unwrap();
+        let mut pieces = 0;
+        let mut out = vec![0.0; 3 * width * height];
+        for t in [0.25, 0.5] {
+            let mut next = 0;
+            let take = |rows: Rows<'_>| {
+                assert_eq!((rows.output(), rows.channels(), rows.rows().start), (0, 3, next));
+                next = rows.rows().end;
+                pieces += 1;
+                for (channel, y) in (0..3).flat_map(|c| rows.rows().map(move |y| (c, y))) {
+                    out[(channel * height + y) * width..][..width].copy_from_slice(rows.row(channel, y));
+                }
+            };
+            engine.at_rows(&[&[t]], take).unwrap();
+            assert_eq!(next, height);
+        }
+        let mut whole = vec![0.0; out.len()];
+        match engine.read_output(0, &mut whole) {
+            Ok(()) => assert!(!row_output && whole == out),
+            Err(error) => assert!(row_output && matches!(error, CpuError::HandedOn), "{error}"),
+        }
+        assert_eq!(engine.memory_for(width, height, bands).unwrap(), engine.memory());
+        (out, pieces)
+    };
+    let (expected, pieces) = run(false, Bands::Never);
+    assert_eq!(pieces, 2);
+    for (row_output, bands) in [(true, Bands::Never), (false, Bands::Rows(8)), (true, Bands::Rows(8))] {
+        let (found, pieces) = run(row_output, bands);
+        assert!(found == expected, "{row_output}, {bands:?}");
+        assert_eq!(pieces > 2, row_output && bands != Bands::Never);
+    }
+    // Of large frames, that is about the output itself.
+    let [rows, whole] = [true, false].map(|row_output| {
+        let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), EngineOptions::default()).unwrap();
+        engine.set_row_output(row_output);
+        engine.memory_for(1920, 1088, Bands::BySize).unwrap()
+    });
+    assert!(rows + 2 * 1920 * 1088 * 3 < whole, "{rows} and {whole} bytes");
+}
+
 /// This is what it is for.
 #[test]
 fn large_frames_take_less_memory() {
@@ -93,7 +146,7 @@ fn large_frames_take_less_memory() {
         let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), EngineOptions::default()).unwrap();
         engine.set_bands(bands);
         engine.prepare(width, height).unwrap();
-        engine.memory()
+        engine.maps()
     };
     let [whole, banded] = [Bands::Never, Bands::BySize].map(|bands| memory(bands, (1280, 704)));
     assert!(3 * banded < 2 * whole, "{banded} and {whole} bytes");

@@ -101,7 +101,7 @@ fn bands_change_nothing() {
         engine.at(&[&[0.5]]).unwrap();
         let mut out = vec![0.0; 3 * width * height];
         engine.read_output(0, &mut out).unwrap();
-        (engine.memory(), out)
+        (engine.maps(), out)
     });
     assert!(banded.1 == entire.1);
     assert!(banded.0 < entire.0, "bands need less memory: {} and {} bytes", banded.0, entire.0);

@@ -59,7 +59,7 @@ fn what_no_output_needs_is_left_out() {
     whole.prepare(64, 64).unwrap();
     let mut part = engine(&graph.with_outputs(&["img0/level1"]).unwrap());
     part.prepare(64, 64).unwrap();
-    assert!(part.memory() < whole.memory() / 4, "{} of {}", part.memory(), whole.memory());
+    assert!(part.maps() < whole.maps() / 4, "{} of {}", part.maps(), whole.maps());
 }
 
 /// Nothing to compute for the pair, and many instants: the image must survive them.
@@ -88,5 +88,5 @@ fn a_pairs_inputs_outlive_its_instants() {
 fn maps_share_memory() {
     let mut engine = engine(&IfrNet::S.graph(Ratio::ONE).unwrap());
     engine.prepare(448, 256).unwrap();
-    assert!(engine.memory() < 40 << 20, "{} bytes", engine.memory());
+    assert!(engine.maps() < 40 << 20, "{} bytes", engine.maps());
 }

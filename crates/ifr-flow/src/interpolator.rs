@@ -21,6 +21,11 @@ pub struct FlowOptions {
     pub pool: Option<Arc<ThreadPool>>,
 }
 
+/// Bytes of a pixel that both qualities take at most: 64 at 1920×1080, 56 at 3840×2160, 53 at 7680×4320, planes of 4:4:4 among them.
+const BYTES: u64 = 64;
+/// What they take of the smallest frames.
+const FIXED: u64 = 8 << 20;
+
 /// Makes in-between frames by classical optical flow; needs no weights.
 ///
 /// The flow between the two frames is estimated both ways on their luma, checked one against the other for what is hidden
@@ -50,6 +55,22 @@ impl FlowInterpolator {
     #[must_use]
     pub fn with_options(options: FlowOptions) -> Self {
         Self { options, level: Level::best(), last: None }
+    }
+
+    /// Its preset.
+    #[must_use]
+    pub fn quality(&self) -> Quality {
+        self.options.quality
+    }
+
+    /// Bytes that an interpolator holds at most for frames of `width` × `height` pixels, those given and made not counted, by what
+    /// was measured.
+    #[must_use]
+    pub fn memory_for(quality: Quality, width: usize, height: usize) -> u64 {
+        let bytes = match quality {
+            Quality::Standard | Quality::Fast => BYTES,
+        };
+        FIXED + bytes * (width * height) as u64
     }
 
     /// Prepares a pair as [`Interpolate::pair`] does, for callers that want the flows beside the frames.

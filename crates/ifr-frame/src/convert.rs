@@ -1,8 +1,13 @@
 //! Between frames of integer codes and float R'G'B'. Formulas: ITU-T H.273, equations for limited and full range.
 
+use rayon::prelude::*;
+
 use crate::frame::{check_size, is_limited};
 use crate::resample::{Axis, down_plane, up_row};
 use crate::{ColorDescription, ColorModel, Frame, FrameError, PixelFormat, Plane, RgbImage, Samples};
+
+/// Rows that a thread converts at a time. Each is converted by itself, so results are the same whatever this is.
+const BLOCK: usize = 16;
 
 /// Offset and span of codes: value = (code − offset) / span.
 #[derive(Debug, Clone, Copy)]
@@ -50,13 +55,32 @@ fn read_row(plane: &Plane, y: usize, codes: Codes, out: &mut [f32]) {
     }
 }
 
-fn quantise(values: &[f32], codes: Codes, format: PixelFormat) -> Samples {
+fn quantise(values: &[f32], width: usize, codes: Codes, format: PixelFormat) -> Samples {
     let max = f32::from(format.max_code());
-    let code = |v: f32| (v * codes.span + codes.offset + 0.5).clamp(0.0, max);
+    // Integers of 32 bits on the way, which processors convert many at a time.
+    let code = |v: f32| (v * codes.span + codes.offset + 0.5).clamp(0.0, max) as i32;
     match format.depth {
-        8 => Samples::U8(values.iter().map(|&v| code(v) as u8).collect()),
-        _ => Samples::U16(values.iter().map(|&v| code(v) as u16).collect()),
+        8 => Samples::U8(by_blocks(values, width, |v| code(v) as u8)),
+        _ => Samples::U16(by_blocks(values, width, |v| code(v) as u16)),
     }
+}
+
+/// All rows of a plane.
+fn read_plane(plane: &Plane, codes: Codes, out: &mut [f32]) {
+    let rows = out.par_chunks_exact_mut(plane.width).with_min_len(BLOCK).enumerate();
+    rows.for_each(|(y, row)| read_row(plane, y, codes, row));
+}
+
+/// Every value by itself.
+fn by_blocks<T: Copy + Default + Send>(
+    values: &[f32],
+    width: usize,
+    code: impl Fn(f32) -> T + Sync,
+) -> Vec<T> {
+    let mut out = vec![T::default(); values.len()];
+    let blocks = out.par_chunks_mut(BLOCK * width).zip(values.par_chunks(BLOCK * width));
+    blocks.for_each(|(out, values)| out.iter_mut().zip(values).for_each(|(o, &v)| *o = code(v)));
+    out
 }
 
 impl Frame {
@@ -73,15 +97,11 @@ impl Frame {
             match self.format().model {
                 ColorModel::Rgb => {
                     for (plane, out) in planes.iter().zip([r, g, b]) {
-                        out.chunks_exact_mut(w)
-                            .enumerate()
-                            .for_each(|(y, row)| read_row(plane, y, luma, row));
+                        read_plane(plane, luma, out);
                     }
                 }
                 ColorModel::Gray => {
-                    for (y, row) in r.chunks_exact_mut(w).enumerate() {
-                        read_row(&planes[0], y, luma, row);
-                    }
+                    read_plane(&planes[0], luma, r);
                     g.copy_from_slice(r);
                     b.copy_from_slice(r);
                 }
@@ -91,32 +111,37 @@ impl Frame {
                     let kg = 1.0 - kr - kb;
                     let (to_r, to_b) = (2.0 * (1.0 - kr), 2.0 * (1.0 - kb));
                     let (g_cb, g_cr) = (to_b * kb / kg, to_r * kr / kg);
-                    let mut coarse = [vec![0.0_f32; ax.coarse], vec![0.0; ax.coarse]];
-                    let mut second = vec![0.0_f32; ax.coarse];
-                    let mut fine = [vec![0.0_f32; w], vec![0.0; w]];
-                    for y in 0..h {
-                        let (top, bottom, weight) = ay.up(y);
-                        for c in 0..2 {
-                            read_row(&planes[c + 1], top, chroma, &mut coarse[c]);
-                            if weight > 0.0 {
-                                read_row(&planes[c + 1], bottom, chroma, &mut second);
-                                for (a, &s) in coarse[c].iter_mut().zip(&second) {
-                                    *a += weight * (s - *a);
+                    let [r, g, b] = [r, g, b].map(|channel| channel.par_chunks_mut(BLOCK * w));
+                    r.zip(g).zip(b).enumerate().for_each(|(block, ((r, g), b))| {
+                        let mut coarse = [vec![0.0_f32; ax.coarse], vec![0.0; ax.coarse]];
+                        let mut second = vec![0.0_f32; ax.coarse];
+                        let mut fine = [vec![0.0_f32; w], vec![0.0; w]];
+                        let rows =
+                            r.chunks_exact_mut(w).zip(g.chunks_exact_mut(w)).zip(b.chunks_exact_mut(w));
+                        for (i, ((r, g), b)) in rows.enumerate() {
+                            let y = block * BLOCK + i;
+                            let (top, bottom, weight) = ay.up(y);
+                            for c in 0..2 {
+                                read_row(&planes[c + 1], top, chroma, &mut coarse[c]);
+                                if weight > 0.0 {
+                                    read_row(&planes[c + 1], bottom, chroma, &mut second);
+                                    for (a, &s) in coarse[c].iter_mut().zip(&second) {
+                                        *a += weight * (s - *a);
+                                    }
                                 }
+                                up_row(ax, &coarse[c], &mut fine[c]);
                             }
-                            up_row(ax, &coarse[c], &mut fine[c]);
+                            read_row(&planes[0], y, luma, g);
+                            for (((r, g), b), (&cb, &cr)) in
+                                r.iter_mut().zip(g).zip(b).zip(fine[0].iter().zip(&fine[1]))
+                            {
+                                let luma = *g;
+                                *r = luma + to_r * cr;
+                                *b = luma + to_b * cb;
+                                *g = luma - g_cb * cb - g_cr * cr;
+                            }
                         }
-                        let row = y * w..(y + 1) * w;
-                        let (r, g, b) = (&mut r[row.clone()], &mut g[row.clone()], &mut b[row]);
-                        read_row(&planes[0], y, luma, g);
-                        let (cb, cr) = (&fine[0][..w], &fine[1][..w]);
-                        for x in 0..w {
-                            let luma = g[x];
-                            r[x] = luma + to_r * cr[x];
-                            b[x] = luma + to_b * cb[x];
-                            g[x] = luma - g_cb * cb[x] - g_cr * cr[x];
-                        }
-                    }
+                    });
                 }
             }
         }
@@ -138,25 +163,36 @@ impl RgbImage {
         let (r, g, b) = (self.channel(0), self.channel(1), self.channel(2));
         let (kr, kb) = color.matrix.weights(h);
         let kg = 1.0 - kr - kb;
-        let luma_plane = || -> Vec<f32> {
-            r.iter().zip(g).zip(b).map(|((&r, &g), &b)| kr * r + kg * g + kb * b).collect()
+        let luma_plane = || {
+            let mut luma = vec![0.0_f32; w * h];
+            let n = BLOCK * w;
+            let blocks =
+                luma.par_chunks_mut(n).zip(r.par_chunks(n)).zip(g.par_chunks(n)).zip(b.par_chunks(n));
+            blocks.for_each(|(((luma, r), g), b)| {
+                for (((luma, &r), &g), &b) in luma.iter_mut().zip(r).zip(g).zip(b) {
+                    *luma = kr * r + kg * g + kb * b;
+                }
+            });
+            luma
         };
         let mut planes = match format.model {
-            ColorModel::Rgb => {
-                vec![quantise(r, luma, format), quantise(g, luma, format), quantise(b, luma, format)]
-            }
-            ColorModel::Gray => vec![quantise(&luma_plane(), luma, format)],
+            ColorModel::Rgb => [r, g, b].map(|channel| quantise(channel, w, luma, format)).into(),
+            ColorModel::Gray => vec![quantise(&luma_plane(), w, luma, format)],
             ColorModel::Yuv(_) => {
                 let y = luma_plane();
                 let (ax, ay) = axes(format, color, w, h);
                 let difference = |channel: &[f32], k: f32| {
                     let scale = 0.5 / (1.0 - k);
-                    let fine: Vec<f32> = channel.iter().zip(&y).map(|(&c, &y)| (c - y) * scale).collect();
-                    let coarse = if ax.step == 1 && ay.step == 1 { fine } else { down_plane(ax, ay, &fine) };
-                    quantise(&coarse, chroma, format)
+                    let row = |i: usize, out: &mut [f32]| {
+                        let row = i * w..(i + 1) * w;
+                        for ((out, &c), &y) in out.iter_mut().zip(&channel[row.clone()]).zip(&y[row]) {
+                            *out = (c - y) * scale;
+                        }
+                    };
+                    quantise(&down_plane(ax, ay, BLOCK, &row), ax.coarse, chroma, format)
                 };
                 let (cb, cr) = (difference(b, kb), difference(r, kr));
-                vec![quantise(&y, luma, format), cb, cr]
+                vec![quantise(&y, w, luma, format), cb, cr]
             }
         };
         if format.alpha {
@@ -168,3 +204,6 @@ impl RgbImage {
         Frame::new(format, w, h, planes, color)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,9 @@ pub enum FrameError {
         "'{0}' is not a frame rate: give a whole number (60), a decimal (59.94) or a fraction (60000/1001) above 0 and at most 100000"
     )]
     Rate(String),
+    /// A time that cannot be read.
+    #[error("'{0}' is not a time: give seconds (90 or 10.4) or [hours:]minutes:seconds (1:02:03.5)")]
+    Time(String),
     /// A time base with a zero or negative part.
     #[error("a time base of {num}/{den} seconds is not possible: both parts must be positive")]
     TimeBase {

@@ -7,6 +7,7 @@
 //!   with the frame's own matrix, range and chroma siting, so that in-between frames match their neighbours.
 //! * [`Time`] is an exact rational number of seconds. It is rounded once, by [`Time::to_pts`], when a container is
 //!   written.
+//! * [`Averaged`] takes the mean of what a method makes of mirrored and time-reversed pairs.
 //! * [`Bisection`] makes any instant out of middles alone, for methods that can make no other.
 //!
 //! ```
@@ -22,6 +23,7 @@
 //! # Ok::<(), ifr_frame::FrameError>(())
 //! ```
 
+mod averaged;
 mod bisect;
 mod color;
 mod convert;
@@ -30,11 +32,13 @@ mod format;
 mod frame;
 mod image;
 mod interpolate;
+mod mirror;
 mod pad;
 mod rate;
 mod resample;
 mod time;
 
+pub use averaged::Averaged;
 pub use bisect::{BisectDepth, Bisection, Dyadic};
 pub use color::{ChromaSiting, ColorDescription, Matrix, Primaries, Range, Transfer};
 pub use error::FrameError;
@@ -42,6 +46,7 @@ pub use format::{ColorModel, PixelFormat, Subsampling};
 pub use frame::{Frame, MAX_DIMENSION, MAX_PIXELS, Plane, Samples};
 pub use image::RgbImage;
 pub use interpolate::{Interpolate, InterpolateError, Pair};
+pub use mirror::Mirror;
 pub use pad::Padding;
 pub use rate::Rate;
 pub use time::{Time, TimeBase};

@@ -1,4 +1,9 @@
+use rayon::prelude::*;
+
 use crate::{FrameError, RgbImage};
+
+/// Rows that a thread copies at a time, at least.
+const BLOCK: usize = 16;
 
 /// Replicate padding at the bottom and right up to a multiple, and the crop that undoes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +41,13 @@ impl Padding {
         let mut out = RgbImage::black(pw, ph)?;
         let source = image.data();
         for (c, plane) in out.channels_mut().into_iter().enumerate() {
-            for (y, row) in plane.chunks_exact_mut(pw).enumerate() {
+            let rows = plane.par_chunks_exact_mut(pw).with_min_len(BLOCK).enumerate();
+            rows.for_each(|(y, row)| {
                 let start = (c * self.height + y.min(self.height - 1)) * self.width;
                 row[..self.width].copy_from_slice(&source[start..start + self.width]);
                 let last = row[self.width - 1];
                 row[self.width..].fill(last);
-            }
+            });
         }
         Ok(out)
     }
@@ -54,10 +60,11 @@ impl Padding {
         expect_size(image, self.padded_width, self.padded_height)?;
         let mut out = RgbImage::black(self.width, self.height)?;
         for (c, plane) in out.channels_mut().into_iter().enumerate() {
-            for (y, row) in plane.chunks_exact_mut(self.width).enumerate() {
+            let rows = plane.par_chunks_exact_mut(self.width).with_min_len(BLOCK).enumerate();
+            rows.for_each(|(y, row)| {
                 let start = y * self.padded_width;
                 row.copy_from_slice(&image.channel(c)[start..start + self.width]);
-            }
+            });
         }
         Ok(out)
     }

@@ -1,5 +1,7 @@
 //! Chroma up and down between its own grid and luma's, by linear filters that respect siting.
 
+use rayon::prelude::*;
+
 /// One axis: how `fine` samples relate to `coarse` ones, each coarse one standing for `step` fine ones, the first
 /// lying `offset` fine samples after the first fine one.
 #[derive(Debug, Clone, Copy)]
@@ -44,11 +46,12 @@ pub(crate) fn up_row(axis: Axis, coarse: &[f32], fine: &mut [f32]) {
     if axis.step == 2 && axis.offset == 0.0 {
         // The usual case, left-sited: even columns are samples, odd ones means.
         let last = coarse.len() - 1;
-        for (i, pair) in fine.chunks_mut(2).enumerate() {
-            pair[0] = coarse[i];
-            if let Some(odd) = pair.get_mut(1) {
-                *odd = 0.5 * (coarse[i] + coarse[(i + 1).min(last)]);
-            }
+        for (pair, near) in fine.chunks_exact_mut(2).zip(coarse.windows(2)) {
+            pair[0] = near[0];
+            pair[1] = 0.5 * (near[0] + near[1]);
+        }
+        for (i, value) in fine.iter_mut().enumerate().skip(2 * last) {
+            *value = if i % 2 == 0 { coarse[i / 2] } else { 0.5 * (coarse[last] + coarse[last]) };
         }
         return;
     }
@@ -58,27 +61,54 @@ pub(crate) fn up_row(axis: Axis, coarse: &[f32], fine: &mut [f32]) {
     }
 }
 
-/// Downsamples a fine plane (`x.fine` × `y.fine`) into a coarse one (`x.coarse` × `y.coarse`).
-pub(crate) fn down_plane(x: Axis, y: Axis, fine: &[f32]) -> Vec<f32> {
-    let taps: Vec<_> = (0..x.coarse).map(|i| x.down(i)).collect();
-    let clamp = |i: isize, n: usize| i.clamp(0, n as isize - 1) as usize;
-    let mut column = vec![0.0_f32; x.fine];
-    let mut out = Vec::with_capacity(x.coarse * y.coarse);
-    for row in 0..y.coarse {
-        let (first, weights) = y.down(row);
-        column.fill(0.0);
-        for (k, &w) in weights.iter().enumerate() {
-            let start = clamp(first + k as isize, y.fine) * x.fine;
-            for (acc, &v) in column.iter_mut().zip(&fine[start..start + x.fine]) {
-                *acc += w * v;
+/// Downsamples a fine plane (`x.fine` × `y.fine`), whose rows `row` makes, into a coarse one (`x.coarse` × `y.coarse`), `block`
+/// rows of that at a time on each thread.
+pub(crate) fn down_plane(
+    x: Axis,
+    y: Axis,
+    block: usize,
+    row: &(impl Fn(usize, &mut [f32]) + Sync),
+) -> Vec<f32> {
+    let mut out = vec![0.0_f32; x.coarse * y.coarse];
+    // Every column has the same weights, `step` further on each.
+    let (first, weights) = x.down(0);
+    let (left, skip) = (first.min(0).unsigned_abs(), first.max(0).unsigned_abs());
+    let reach = left + x.fine.max(skip + x.step * x.coarse + weights.len());
+    out.par_chunks_mut(block * x.coarse).enumerate().for_each(|(index, out)| {
+        let mut fine = vec![0.0_f32; x.fine];
+        // The sum of rows, with its ends repeated.
+        let mut column = vec![0.0_f32; reach];
+        for (i, out) in out.chunks_exact_mut(x.coarse).enumerate() {
+            let (first, rows) = y.down(index * block + i);
+            let inner = left..left + x.fine;
+            column[inner.clone()].fill(0.0);
+            for (k, &w) in rows.iter().enumerate().filter(|(_, w)| **w != 0.0) {
+                row((first + k as isize).clamp(0, y.fine as isize - 1) as usize, &mut fine);
+                for (sum, &v) in column[inner.clone()].iter_mut().zip(&fine) {
+                    *sum += w * v;
+                }
+            }
+            let (before, after) = (column[left], column[inner.end - 1]);
+            column[..left].fill(before);
+            column[inner.end..].fill(after);
+            for (k, &w) in weights.iter().enumerate().filter(|(_, w)| **w != 0.0) {
+                let from = &column[skip + k..];
+                match x.step {
+                    1 => add::<1>(out, w, from),
+                    2 => add::<2>(out, w, from),
+                    step => out.iter_mut().zip(from.chunks(step)).for_each(|(out, v)| *out += w * v[0]),
+                }
             }
         }
-        out.extend(taps.iter().map(|(first, weights)| {
-            let tap = |(k, &w): (usize, &f32)| w * column[clamp(first + k as isize, x.fine)];
-            weights.iter().enumerate().map(tap).sum::<f32>()
-        }));
-    }
+    });
     out
+}
+
+/// Adds every `STEP`th value, times `w`.
+fn add<const STEP: usize>(out: &mut [f32], w: f32, from: &[f32]) {
+    for (out, v) in out.iter_mut().zip(from.chunks_exact(STEP)) {
+        *out += w * v[0];
+    }
 }
 
 #[cfg(test)]
@@ -101,7 +131,7 @@ mod tests {
             let axis = Axis { fine: 32, coarse: 16, step: 2, offset };
             let fine: Vec<f32> = (0..32).map(|i| i as f32).collect();
             let one = Axis { fine: 1, coarse: 1, step: 1, offset: 0.0 };
-            let coarse = down_plane(axis, one, &fine);
+            let coarse = down_plane(axis, one, 1, &|_, row: &mut [f32]| row.copy_from_slice(&fine));
             let mut back = vec![0.0; 32];
             up_row(axis, &coarse, &mut back);
             for i in 3..28 {

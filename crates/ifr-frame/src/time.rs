@@ -1,5 +1,6 @@
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 
 use num_integer::Integer;
 use num_rational::Ratio;
@@ -75,8 +76,14 @@ impl Time {
     /// Zero seconds.
     pub const ZERO: Self = Self(Ratio::new_raw(0, 1));
 
+    /// 60 seconds.
+    pub const MINUTE: Self = Self(Ratio::new_raw(60, 1));
+
     /// 3600 seconds.
     pub const HOUR: Self = Self(Ratio::new_raw(3600, 1));
+
+    /// 10 seconds.
+    pub const TEN_SECONDS: Self = Self(Ratio::new_raw(10, 1));
 
     /// `num/den` seconds, reduced. A zero `den` counts as 1.
     pub fn new(num: i64, den: i64) -> Self {
@@ -155,6 +162,29 @@ impl Sub for Time {
     }
 }
 
+impl FromStr for Time {
+    type Err = FrameError;
+
+    /// Reads seconds, or `[hours:]minutes:seconds`, with up to nine decimals: `90`, `10.4`, `1:30`, `1:02:03.5`.
+    fn from_str(text: &str) -> Result<Self, FrameError> {
+        let bad = || FrameError::Time(text.chars().take(40).collect());
+        let digits = |s: &str| !s.is_empty() && s.len() <= 9 && s.bytes().all(|b| b.is_ascii_digit());
+        let number = |s: &str| if digits(s) { s.parse::<i64>().map_err(|_| bad()) } else { Err(bad()) };
+        let parts: Vec<&str> = text.split(':').collect();
+        let (&seconds, larger) = parts.split_last().ok_or_else(bad)?;
+        if larger.len() > 2 {
+            return Err(bad());
+        }
+        let (int, frac) = seconds.split_once('.').unwrap_or((seconds, "0"));
+        let mut whole = 0;
+        for part in larger {
+            whole = whole * 60 + number(part)?;
+        }
+        let unit = 10_i64.pow(frac.len().min(9) as u32);
+        Ok(Self::new(whole * 60 + number(int)?, 1) + Self::new(number(frac)?, unit))
+    }
+}
+
 impl fmt::Display for Time {
     /// Seconds with six decimals.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -189,6 +219,18 @@ mod tests {
         assert_eq!(Time::from_pts(i64::MAX, TimeBase::new(1, 1).unwrap()), None);
         assert!(TimeBase::new(0, 1).is_err() && TimeBase::new(1, -3).is_err());
         assert!(TimeBase::new(1, 1 << 40).is_err());
+    }
+
+    #[test]
+    fn times_are_read_exactly() {
+        let read = |text: &str| text.parse::<Time>().unwrap();
+        assert_eq!(read("90"), Time::new(90, 1));
+        assert_eq!(read("1:30"), Time::new(90, 1));
+        assert_eq!(read("1:02:03.5"), Time::new(7447, 2));
+        assert_eq!(read("0.041708333"), Time::new(41_708_333, 1_000_000_000));
+        for bad in ["", "-1", "x", "1:", ":1", "1:2:3:4", "1.", ".5", "1e3", "1.0000000001", "9999999999"] {
+            assert!(bad.parse::<Time>().is_err(), "{bad}");
+        }
     }
 
     #[test]

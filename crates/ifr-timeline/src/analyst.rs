@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ifr_frame::{Frame, Time};
@@ -29,7 +30,8 @@ pub enum Repeats {
     Off,
 }
 
-/// Says how each frame of a video links to the one before it.
+/// Says how each frame of a video links to the one before it, late by up to [`CutDetector::LOOK_AHEAD`] frames where cuts
+/// are detected.
 #[derive(Debug)]
 pub struct Analyst {
     cuts: CutSource,
@@ -38,35 +40,62 @@ pub struct Analyst {
     last: Option<(Arc<Frame>, Time)>,
     start: Time,
     index: u64,
+    /// Links as far as they are known; a detected cut overrules them.
+    waiting: VecDeque<Link>,
 }
 
 impl Analyst {
     /// An analyst at the start of a video.
     pub fn new(cuts: CutSource, repeats: Repeats) -> Self {
-        Self { cuts, detector: CutDetector::new(), repeats, last: None, start: Time::ZERO, index: 0 }
+        Self {
+            cuts,
+            detector: CutDetector::new(),
+            repeats,
+            last: None,
+            start: Time::ZERO,
+            index: 0,
+            waiting: VecDeque::new(),
+        }
     }
 
-    /// How `frame`, shown at `pts`, links to the frame before it ([`Link::Cut`] for the first).
-    pub fn push(&mut self, frame: &Arc<Frame>, pts: Time) -> Link {
+    /// Takes the next frame, which is shown at `pts`.
+    pub fn push(&mut self, frame: &Arc<Frame>, pts: Time) {
         let index = self.index;
         self.index += 1;
         let before = self.last.replace((Arc::clone(frame), pts));
-        let detected = self.cuts == CutSource::Detect && self.detector.push(Thumb::of(frame));
-        let Some((last, last_pts)) = before else {
-            self.start = pts;
-            return Link::Cut;
+        if self.cuts == CutSource::Detect {
+            self.detector.push(Thumb::of(frame));
+        }
+        let link = match before {
+            None => {
+                self.start = pts;
+                Link::Cut
+            }
+            Some((_, last_pts)) if self.is_listed(index, pts, last_pts) => Link::Cut,
+            Some((last, _)) if self.is_repeat(&last, frame) => Link::Same,
+            Some(_) => Link::Continuous,
         };
-        let cut = match &self.cuts {
-            CutSource::Detect => detected,
-            CutSource::List(list) => list.starts(index, pts - self.start, last_pts - self.start),
-            CutSource::Off => false,
-        };
-        if cut {
-            Link::Cut
-        } else if self.is_repeat(&last, frame) {
-            Link::Same
-        } else {
-            Link::Continuous
+        self.waiting.push_back(link);
+    }
+
+    /// How the next frame links to the one before it ([`Link::Cut`] for the first), one answer for every frame in order;
+    /// `None` while what follows has to be seen first.
+    pub fn pop(&mut self) -> Option<Link> {
+        let known = *self.waiting.front()?;
+        let cut = self.cuts == CutSource::Detect && self.detector.pop()?;
+        self.waiting.pop_front();
+        Some(if cut { Link::Cut } else { known })
+    }
+
+    /// Says that no frames follow, so that [`Analyst::pop`] answers for the last ones.
+    pub fn finish(&mut self) {
+        self.detector.finish();
+    }
+
+    fn is_listed(&self, index: u64, pts: Time, last: Time) -> bool {
+        match &self.cuts {
+            CutSource::List(list) => list.starts(index, pts - self.start, last - self.start),
+            CutSource::Detect | CutSource::Off => false,
         }
     }
 
@@ -95,14 +124,17 @@ mod tests {
         let mut analyst = Analyst::new(CutSource::List(list), Repeats::Similar);
         // The video starts at 5 s; times in the list count from there.
         let codes = [10, 10, 10, 200, 200, 90];
-        let links: Vec<Link> = codes
-            .iter()
-            .enumerate()
-            .map(|(i, &c)| analyst.push(&flat(c), Time::new(50 + i as i64, 10)))
-            .collect();
+        let mut one = |(i, &code): (usize, &u8)| {
+            analyst.push(&flat(code), Time::new(50 + i as i64, 10));
+            analyst.pop().unwrap()
+        };
+        let links: Vec<Link> = codes.iter().enumerate().map(&mut one).collect();
         assert_eq!(links, [Link::Cut, Link::Same, Link::Cut, Link::Cut, Link::Same, Link::Continuous]);
         let mut off = Analyst::new(CutSource::Off, Repeats::Off);
-        let links = [10, 10, 200].map(|c| off.push(&flat(c), Time::new(i64::from(c), 1)));
+        let links = [10, 10, 200].map(|c| {
+            off.push(&flat(c), Time::new(i64::from(c), 1));
+            off.pop().unwrap()
+        });
         assert_eq!(links, [Link::Cut, Link::Continuous, Link::Continuous]);
     }
 }

@@ -75,6 +75,11 @@ impl Cadence {
         self.grid.as_ref().map(|g| g.rate)
     }
 
+    /// How far a placed time may lie from the true one: half a tick until more is seen. Zero where times are left as they are.
+    pub fn slack(&self) -> Time {
+        self.grid.as_ref().map_or(Time::ZERO, |g| g.tick.scaled(1, 2))
+    }
+
     /// The true time of the next frame. Results increase strictly whenever the times given do.
     pub fn place(&mut self, pts: Time) -> Time {
         let Some(grid) = &mut self.grid else { return pts };

@@ -48,7 +48,7 @@ impl FromStr for CutList {
             }
             let bad = || CutListError::Line { line: number + 1, found: entry.chars().take(40).collect() };
             if entry.contains(['.', ':']) {
-                list.times.insert(parse_time(entry).ok_or_else(bad)?);
+                list.times.insert(entry.parse().map_err(|_| bad())?);
             } else {
                 list.frames.insert(entry.parse().map_err(|_| bad())?);
             }
@@ -77,24 +77,6 @@ impl CutList {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
-
-/// Seconds, or `[hours:]minutes:seconds`, exactly, to the microsecond.
-fn parse_time(text: &str) -> Option<Time> {
-    let parts: Vec<&str> = text.split(':').collect();
-    let (seconds, larger) = parts.split_last()?;
-    if larger.len() > 2 {
-        return None;
-    }
-    let digits = |s: &str| !s.is_empty() && s.len() <= 9 && s.bytes().all(|b| b.is_ascii_digit());
-    let (int, frac) = seconds.split_once('.').unwrap_or((seconds, "0"));
-    if !digits(int) || !digits(frac) || larger.iter().any(|s| !digits(s)) {
-        return None;
-    }
-    let whole = larger.iter().try_fold(0_i64, |sum, s| Some(sum * 60 + s.parse::<i64>().ok()?))?;
-    let whole = whole * 60 + int.parse::<i64>().ok()?;
-    let unit = 10_i64.pow(frac.len() as u32);
-    Some(Time::new(whole, 1) + Time::new(frac.parse().ok()?, unit))
 }
 
 #[cfg(test)]

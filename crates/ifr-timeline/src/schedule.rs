@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
 use ifr_frame::{Rate, Time};
@@ -31,6 +32,8 @@ pub enum AtCut {
     Hold,
     /// The nearer of the two frames in time; the earlier one in the middle.
     Nearest,
+    /// A cross-fade from the last frame of the old shot to the first of the new one.
+    Blend,
 }
 
 /// A source frame (or a handle to one) with its place in time.
@@ -60,6 +63,15 @@ pub enum Make<F> {
         /// The timestep, the nearest f32 to the exact position.
         t: f32,
     },
+    /// A cross-fade between the frames on either side of a cut: a share 1 − `t` of `first` and `t` of `second`.
+    Blend {
+        /// The last frame of the old shot.
+        first: F,
+        /// The first frame of the new shot.
+        second: F,
+        /// The timestep, as in [`Make::Between`].
+        t: f32,
+    },
 }
 
 /// An output frame to make.
@@ -87,6 +99,10 @@ pub struct Scheduler<F> {
     next: i64,
     /// Whether a frame that was left out started a new shot.
     cut: bool,
+    /// The video's first time, where frames begin later.
+    within: Option<Time>,
+    /// How far from an instant of a constant rate a source frame is still taken for it.
+    slack: Time,
 }
 
 /// Output frames, decided one by one as they are asked for: a long interval costs no memory. Those not asked for are
@@ -98,13 +114,22 @@ pub struct Schedule<'a, F> {
     origin: Time,
     grid: Grid,
     at_cut: AtCut,
+    slack: Time,
     span: Option<Span<F>>,
 }
 
 #[derive(Debug)]
 enum Span<F> {
     /// What lies from one frame up to the next.
-    Between { first: Stamped<F>, second: Stamped<F>, link: Link },
+    Between {
+        first: Stamped<F>,
+        second: Stamped<F>,
+        link: Link,
+        /// Times of frames between the two that were left out: the intervals between them are divided.
+        passed: VecDeque<Time>,
+        /// Where the interval begins that is being divided.
+        from: Time,
+    },
     /// The last frame, which is shown for a while.
     Last { frame: F, pts: Time, duration: Option<Time>, shown: bool },
 }
@@ -112,15 +137,51 @@ enum Span<F> {
 impl<F: Clone> Scheduler<F> {
     /// A scheduler for one video.
     pub fn new(grid: Grid, at_cut: AtCut) -> Self {
-        Self { grid, at_cut, last: None, interval: None, origin: Time::ZERO, next: 0, cut: false }
+        Self {
+            grid,
+            at_cut,
+            last: None,
+            interval: None,
+            origin: Time::ZERO,
+            next: 0,
+            cut: false,
+            within: None,
+            slack: Time::ZERO,
+        }
+    }
+
+    /// A scheduler that begins within a video whose first frame is shown at `origin`: with any source frame, and from its
+    /// first interval on it yields what a scheduler for the whole video yields.
+    pub fn within(grid: Grid, at_cut: AtCut, origin: Time) -> Self {
+        Self { within: Some(origin), ..Self::new(grid, at_cut) }
+    }
+
+    /// The same, for source frames whose times are known to within `slack` only (see [`Cadence::slack`](crate::Cadence::slack)):
+    /// one that lies no further than that from an instant of a constant rate is shown there untouched, instead of a frame made
+    /// for a millionth of the way to the next.
+    #[must_use]
+    pub fn with_slack(mut self, slack: Time) -> Self {
+        self.slack = slack;
+        self
     }
 
     /// Takes the next source frame and how it links to the one before (ignored for the first), and yields the output
     /// frames before it. A frame that is not later than the one before is ignored: time only runs forward.
     pub fn push(&mut self, frame: Stamped<F>, link: Link) -> Schedule<'_, F> {
+        self.push_over(VecDeque::new(), frame, link)
+    }
+
+    /// As [`push`](Self::push), where frames before it were left out because they repeat the one pushed last. Output
+    /// instants are those that there would be with them, shown at the times `passed` (increasing, between the two), but
+    /// what shows there is made of the two frames that are left.
+    pub fn push_over(&mut self, passed: VecDeque<Time>, frame: Stamped<F>, link: Link) -> Schedule<'_, F> {
         let span = match self.last.take() {
             None => {
-                self.origin = frame.pts;
+                self.origin = self.within.unwrap_or(frame.pts);
+                if let Grid::Rate(rate) = self.grid {
+                    // The first that is not before this frame.
+                    self.next = -(self.origin - frame.pts).div_floor(rate.period());
+                }
                 self.last = Some(frame);
                 None
             }
@@ -131,12 +192,13 @@ impl<F: Clone> Scheduler<F> {
             }
             Some(first) => {
                 let link = if std::mem::take(&mut self.cut) { Link::Cut } else { link };
-                self.interval = Some(frame.pts - first.pts);
+                let from = first.pts;
+                self.interval = Some(frame.pts - passed.back().copied().unwrap_or(from));
                 self.last = Some(frame.clone());
                 if let Grid::Divide(_) = self.grid {
                     self.next = 0;
                 }
-                Some(Span::Between { first, second: frame, link })
+                Some(Span::Between { first, second: frame, link, passed, from })
             }
         };
         self.schedule(span)
@@ -155,8 +217,9 @@ impl<F: Clone> Scheduler<F> {
     }
 
     fn schedule(&mut self, span: Option<Span<F>>) -> Schedule<'_, F> {
-        let Self { grid, at_cut, origin, next, .. } = self;
-        Schedule { next, origin: *origin, grid: *grid, at_cut: *at_cut, span }
+        let Self { grid, at_cut, origin, next, slack, .. } = self;
+        let slack = if let Grid::Rate(_) = grid { *slack } else { Time::ZERO };
+        Schedule { next, origin: *origin, grid: *grid, at_cut: *at_cut, slack, span }
     }
 }
 
@@ -165,24 +228,33 @@ impl<F: Clone> Iterator for Schedule<'_, F> {
 
     fn next(&mut self) -> Option<Planned<F>> {
         match (self.span.as_mut()?, self.grid) {
-            (Span::Between { first, second, link }, grid) => {
-                let (pts, step) = match grid {
-                    Grid::Divide(parts) => {
-                        let parts = i64::from(parts.get());
-                        let pts = first.pts.lerp(second.pts, *self.next, parts);
-                        (pts, (second.pts - first.pts).scaled(1, parts))
+            (Span::Between { first, second, link, passed, from }, grid) => {
+                let (pts, step) = loop {
+                    let (pts, step, end) = match grid {
+                        Grid::Divide(parts) => {
+                            let parts = i64::from(parts.get());
+                            let end = passed.front().copied().unwrap_or(second.pts);
+                            (from.lerp(end, *self.next, parts), (end - *from).scaled(1, parts), end)
+                        }
+                        Grid::Rate(rate) => {
+                            (self.origin + rate.time_of(*self.next), rate.period(), second.pts)
+                        }
+                    };
+                    if pts < end {
+                        break (pts, step);
                     }
-                    Grid::Rate(rate) => (self.origin + rate.time_of(*self.next), rate.period()),
+                    if end == second.pts {
+                        self.span = None;
+                        return None;
+                    }
+                    passed.pop_front();
+                    (*from, *self.next) = (end, 0);
                 };
-                if pts >= second.pts {
-                    self.span = None;
-                    return None;
-                }
                 *self.next += 1;
                 Some(Planned {
                     pts,
                     duration: Some(step),
-                    make: make(first, second, pts, *link, self.at_cut),
+                    make: make(first, second, pts, *link, self.at_cut, self.slack),
                 })
             }
             (Span::Last { .. }, Grid::Divide(_)) => match self.span.take() {
@@ -202,19 +274,38 @@ impl<F: Clone> Iterator for Schedule<'_, F> {
                 *shown = true;
                 *self.next += 1;
                 let frame = frame.clone();
-                let make = if pts == *shown_at { Make::Source(frame) } else { Make::Repeat(frame) };
+                let make = if (pts - *shown_at).abs() <= self.slack {
+                    Make::Source(frame)
+                } else {
+                    Make::Repeat(frame)
+                };
                 Some(Planned { pts, duration: Some(rate.period()), make })
             }
         }
     }
 }
 
-fn make<F: Clone>(first: &Stamped<F>, second: &Stamped<F>, pts: Time, link: Link, at_cut: AtCut) -> Make<F> {
-    let Some(position) = pts.position(first.pts, second.pts).filter(|p| *p.numer() != 0) else {
+fn make<F: Clone>(
+    first: &Stamped<F>,
+    second: &Stamped<F>,
+    pts: Time,
+    link: Link,
+    at_cut: AtCut,
+    slack: Time,
+) -> Make<F> {
+    let after = pts - first.pts;
+    if after <= slack {
+        return Make::Source(first.frame.clone());
+    }
+    if second.pts - pts <= slack {
+        return Make::Source(second.frame.clone());
+    }
+    let Some(position) = pts.position(first.pts, second.pts) else {
         return Make::Source(first.frame.clone());
     };
+    let fade = link == Link::Cut && at_cut == AtCut::Blend;
     match link {
-        Link::Continuous => {
+        _ if link == Link::Continuous || fade => {
             // f64 holds the quotient to 53 bits, whatever the size of its parts.
             let t = (*position.numer() as f64 / *position.denom() as f64) as f32;
             // A position that f32 cannot tell from an end is that end.
@@ -222,6 +313,8 @@ fn make<F: Clone>(first: &Stamped<F>, second: &Stamped<F>, pts: Time, link: Link
                 Make::Repeat(first.frame.clone())
             } else if t >= 1.0 {
                 Make::Repeat(second.frame.clone())
+            } else if fade {
+                Make::Blend { first: first.frame.clone(), second: second.frame.clone(), t }
             } else {
                 Make::Between { first: first.frame.clone(), second: second.frame.clone(), t }
             }
@@ -229,7 +322,7 @@ fn make<F: Clone>(first: &Stamped<F>, second: &Stamped<F>, pts: Time, link: Link
         Link::Cut if at_cut == AtCut::Nearest && *position.numer() * 2 > *position.denom() => {
             Make::Repeat(second.frame.clone())
         }
-        Link::Same | Link::Cut => Make::Repeat(first.frame.clone()),
+        _ => Make::Repeat(first.frame.clone()),
     }
 }
 
@@ -318,6 +411,11 @@ mod tests {
         assert_eq!(nearest[2].make, Make::Repeat(0), "the earlier one in the middle");
         assert_eq!(nearest[3].make, Make::Repeat(1));
         assert_eq!(nearest[7].make, Make::Repeat(1), "same picture");
+        let blend = run(divide(4), AtCut::Blend, &frames, None);
+        for (k, planned) in blend[1..4].iter().enumerate() {
+            assert_eq!(planned.make, Make::Blend { first: 0, second: 1, t: (k + 1) as f32 / 4.0 });
+        }
+        assert_eq!(blend[7].make, Make::Repeat(1), "same picture");
     }
 
     #[test]
@@ -350,6 +448,80 @@ mod tests {
         let mut gap = scheduler.push(at(1, Time::new(31_557_600, 1)), Link::Continuous);
         assert_eq!(gap.next().unwrap().make, Make::Source(0));
         assert_eq!(gap.nth(58).unwrap().pts, Time::new(59, 60));
+    }
+
+    #[test]
+    fn schedules_may_begin_anywhere() {
+        let uneven: Vec<_> =
+            (0..40_i64).map(|i| (Time::new(i * 10 + (i * i) % 7, 240), Link::Continuous)).collect();
+        let rates = ["60", "24000/1001", "7"].map(|r| Grid::Rate(r.parse().unwrap()));
+        for grid in rates.into_iter().chain([divide(3)]) {
+            let all = run(grid, AtCut::Hold, &uneven, None);
+            for begin in [0, 1, 7, 30] {
+                let mut scheduler = Scheduler::within(grid, AtCut::Hold, uneven[0].0);
+                let mut planned = Vec::new();
+                for (i, &(pts, link)) in uneven.iter().enumerate().skip(begin) {
+                    planned.extend(scheduler.push(Stamped { frame: i, pts, duration: None }, link));
+                }
+                planned.extend(scheduler.finish());
+                assert_eq!(planned[..], all[all.len() - planned.len()..], "{grid:?} {begin}");
+                let first = uneven[begin].0;
+                assert_eq!(planned.len(), all.iter().filter(|p| p.pts >= first).count());
+            }
+        }
+    }
+
+    #[test]
+    fn frames_within_slack_of_an_instant_are_shown_there() {
+        // Milliseconds with a phase: a quarter of one early or late.
+        let frames: Vec<_> = (0..5)
+            .map(|i| Stamped {
+                frame: i,
+                pts: Time::new(i * 80 + [1, 0, 2, 1, 2][i as usize], 2000),
+                duration: None,
+            })
+            .collect();
+        let planned = |slack| {
+            let mut scheduler =
+                Scheduler::new(Grid::Rate(Rate::new(50, 1).unwrap()), AtCut::Hold).with_slack(slack);
+            let mut out: Vec<Planned<i64>> = Vec::new();
+            for frame in &frames {
+                out.extend(scheduler.push(frame.clone(), Link::Continuous));
+            }
+            out.extend(scheduler.finish());
+            out.into_iter().map(|p| p.make).collect::<Vec<_>>()
+        };
+        let snapped = planned(Time::new(1, 2000));
+        let sources: Vec<usize> = (0..snapped.len())
+            .filter(|&i| matches!(snapped[i], Make::Source(k) if k as usize == i / 2))
+            .collect();
+        assert_eq!(sources, [0, 2, 4, 6, 8]);
+        assert_eq!(
+            planned(Time::ZERO).iter().filter(|m| matches!(m, Make::Source(_))).count(),
+            2,
+            "the first, and one exact"
+        );
+    }
+
+    #[test]
+    fn repeats_left_out_leave_their_instants_behind() {
+        // On threes: a picture at 0, repeated at 1 and 2, the next at 3 tenths.
+        let at = |frame, n| Stamped { frame, pts: Time::new(n, 10), duration: None };
+        for grid in [divide(2), Grid::Rate(Rate::new(20, 1).unwrap())] {
+            let mut scheduler = Scheduler::new(grid, AtCut::Hold);
+            assert_eq!(scheduler.push(at(0, 0), Link::Cut).count(), 0);
+            let passed = VecDeque::from([Time::new(1, 10), Time::new(2, 10)]);
+            let out: Vec<_> = scheduler.push_over(passed, at(3, 3), Link::Continuous).collect();
+            let pts: Vec<_> = out.iter().map(|p| p.pts).collect();
+            assert_eq!(pts, (0..6).map(|k| Time::new(k, 20)).collect::<Vec<_>>());
+            assert!(out.iter().all(|p| p.duration == Some(Time::new(1, 20))));
+            assert_eq!(out[0].make, Make::Source(0));
+            for (k, planned) in out.iter().enumerate().skip(1) {
+                let t = (k as f64 / 6.0) as f32;
+                assert_eq!(planned.make, Make::Between { first: 0, second: 3, t });
+            }
+            assert_eq!(scheduler.push(at(4, 4), Link::Continuous).count(), 2);
+        }
     }
 
     #[test]

@@ -12,8 +12,10 @@ pub mod images;
 mod info;
 mod item;
 mod open;
+mod range;
 mod stream;
 mod streams;
+mod trim;
 pub mod y4m;
 
 pub use error::VideoError;
@@ -27,5 +29,6 @@ pub use item::{Item, StreamPacket, TimedFrame};
 #[cfg(feature = "ffmpeg")]
 pub use open::create_with_sound;
 pub use open::{create, is_container_name, open};
-pub use stream::{OpenOptions, OutputOptions, Sink, Source, Summary};
+pub use range::{Position, Range};
+pub use stream::{Fields, OpenOptions, OutputOptions, Sink, Source, Summary};
 pub use streams::CopiedStreams;

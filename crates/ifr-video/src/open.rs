@@ -4,14 +4,29 @@ use std::path::Path;
 
 use ifr_frame::Rate;
 
-use crate::{OpenOptions, OutputOptions, Sink, Source, SourceInfo, VideoError, anim, images, y4m};
+use crate::{
+    OpenOptions, OutputOptions, Range, Sink, Source, SourceInfo, VideoError, anim, images, trim, y4m,
+};
 
 /// Opens a video, whatever it is: y4m (also `-`, standard input), a directory or pattern of images, an animated image,
 /// or any container that FFmpeg reads.
 ///
 /// # Errors
-/// [`VideoError`] when there is no such file, it is no video, or it is one that cannot be read.
+/// [`VideoError`] when there is no such file, it is no video, it is one that cannot be read, or nothing of it lies in the
+/// range asked for.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>, VideoError> {
+    if options.range == Range::ALL {
+        return open_whole(path, options);
+    }
+    // Where the part begins and ends is told by its frames, whether or not they are wanted.
+    let whole = OpenOptions { frames: true, ..options.clone() };
+    trim::take(open_whole(path, &whole)?, options)
+}
+
+fn open_whole(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>, VideoError> {
+    if options.is_address(path) {
+        return open_container(path, options);
+    }
     if y4m::is_y4m(path) {
         return y4m::open(path);
     }

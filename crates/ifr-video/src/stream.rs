@@ -1,8 +1,8 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ifr_frame::{ColorDescription, Frame, MAX_PIXELS, PixelFormat, Rate, Time, TimeBase};
 
-use crate::{Item, Rotation, SourceInfo, StreamPacket, VideoError};
+use crate::{Item, Range, Rotation, SourceInfo, StreamPacket, VideoError};
 
 /// Yields a video's frames, and the packets of its other streams, one by one.
 pub trait Source: Send {
@@ -14,6 +14,16 @@ pub trait Source: Send {
     /// # Errors
     /// [`VideoError`] when the file is damaged beyond what the decoder can skip.
     fn next(&mut self) -> Result<Option<Item>, VideoError>;
+
+    /// Goes on with frames (and packets) from somewhere before `to`, or at it, as the source counts; as near as its
+    /// container's index leads. `false`: this source can only be read from start to end, and nothing has changed.
+    ///
+    /// # Errors
+    /// [`VideoError`] as for [`Source::next`].
+    fn seek(&mut self, to: Time) -> Result<bool, VideoError> {
+        let _ = to;
+        Ok(false)
+    }
 
     /// How many damaged packets or frames were skipped so far.
     fn skipped(&self) -> u64 {
@@ -76,18 +86,70 @@ pub struct OpenOptions {
     pub max_pixels: usize,
     /// Whether frames are yielded; without them a container is not decoded beyond its first frame.
     pub frames: bool,
+    /// Where to begin: at a key frame before this time, as far as the container finds one. What is decoded first may be
+    /// damaged, if it refers to frames before the key frame.
+    pub seek: Option<Time>,
     /// Whether packets of audio streams are yielded.
     pub audio: bool,
     /// Whether packets of subtitle, attachment and data streams are yielded.
     pub extras: bool,
     /// The frame rate of inputs that have none, such as image sequences; 24 when not given.
     pub rate: Option<Rate>,
+    /// The most streams that a container may have.
+    pub max_streams: usize,
+    /// What FFmpeg may open beyond the file itself, by its names of protocols (`file`, `http`, `https`, …). With none, files that
+    /// are lists of others (HLS, DASH, concat, SDP, …) are refused. With some, an input may also be an address by one of them.
+    pub protocols: Vec<String>,
+    /// What becomes of interlaced pictures.
+    pub fields: Fields,
+    /// Which part is read.
+    pub range: Range,
+}
+
+/// What becomes of pictures that are two fields, each of its own instant. FFmpeg's filters do the work; without FFmpeg
+/// pictures are taken as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fields {
+    /// They are taken as they are; interlaced ones are told of.
+    #[default]
+    Keep,
+    /// Where the video is marked as interlaced, two whole pictures are made of each marked one, half its duration apart:
+    /// all the motion that was recorded.
+    Auto,
+    /// Two whole pictures are made of every one, marked or not.
+    Double,
+    /// One whole picture is made of every one, at its own time: half of the recorded motion, at the stated rate.
+    Merge,
+    /// Fields that were taken from one picture (telecine) are brought together again; repeated pictures stay.
+    Match,
+}
+
+impl OpenOptions {
+    /// Whether `path` is no file but an address by one of the protocols allowed, such as `https://…`.
+    pub fn is_address(&self, path: &Path) -> bool {
+        let text = path.as_os_str().to_string_lossy();
+        text.split_once("://")
+            .is_some_and(|(name, _)| name != "file" && self.protocols.iter().any(|p| p == name))
+    }
 }
 
 impl Default for OpenOptions {
-    /// As many threads as the decoder likes, the largest picture that a [`Frame`] takes, all streams.
+    /// As many threads as the decoder likes, the largest picture that a [`Frame`] takes, all streams of up to 500 (subtitled films with
+    /// a font for each style have a hundred; FFmpeg's own limit is 1000), no protocols, the whole of it.
     fn default() -> Self {
-        Self { threads: 0, max_pixels: MAX_PIXELS, frames: true, audio: true, extras: true, rate: None }
+        Self {
+            threads: 0,
+            max_pixels: MAX_PIXELS,
+            frames: true,
+            seek: None,
+            audio: true,
+            extras: true,
+            rate: None,
+            max_streams: 500,
+            protocols: Vec::new(),
+            fields: Fields::Keep,
+            range: Range::ALL,
+        }
     }
 }
 

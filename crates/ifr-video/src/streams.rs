@@ -5,7 +5,10 @@ use std::fmt;
 #[derive(Default)]
 pub struct CopiedStreams {
     #[cfg(feature = "ffmpeg")]
-    pub(crate) inner: crate::ffmpeg::Streams,
+    pub(crate) inner: std::sync::Arc<crate::ffmpeg::Streams>,
+    /// The part that is taken, where it is not all of it.
+    #[cfg(feature = "ffmpeg")]
+    pub(crate) cut: Option<crate::trim::Cut>,
 }
 
 impl fmt::Debug for CopiedStreams {
@@ -14,5 +17,17 @@ impl fmt::Debug for CopiedStreams {
         #[cfg(feature = "ffmpeg")]
         text.field("streams", &self.inner.others.len()).field("chapters", &self.inner.chapters.len());
         text.finish()
+    }
+}
+
+#[cfg(feature = "ffmpeg")]
+impl CopiedStreams {
+    /// The chapters of the part that is taken, in the times of the part.
+    pub(crate) fn chapters(&self) -> Vec<crate::ffmpeg::Chapter> {
+        let chapters = self.inner.chapters.iter();
+        match &self.cut {
+            Some(cut) => chapters.filter_map(|chapter| cut.chapter(chapter)).collect(),
+            None => chapters.cloned().collect(),
+        }
     }
 }

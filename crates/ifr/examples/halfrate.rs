@@ -1,12 +1,14 @@
 //! The half-rate test: drop every second frame of a real clip, restore it, compare with what the camera saw.
 //!
 //! ```text
-//! cargo run --release -p ifr --example halfrate -- [--lines 360] [--frames 61] [--threads 1] CLIP...
+//! cargo run --release -p ifr --example halfrate -- [--lines 360] [--frames 61] [--threads 1] [--pictures FOLDER] CLIP...
 //! ```
 //!
 //! The first FRAMES frames of each clip are scaled to LINES lines (area averaging); the even ones, as 8-bit 4:4:4, are
-//! the input. The figure is the mean over the odd frames (but the last three) of the PSNR of 8-bit RGB, in dB, and the
-//! seconds of wall clock an in-between frame takes. Compared are the mean of the two neighbours (`blend`), FFmpeg's
+//! the input. The figure is the mean over the odd frames (but the last three) of the PSNR of 8-bit RGB, in dB, and of the
+//! SSIM as `ifr eval` computes it, and the seconds of wall clock an in-between frame takes. `scene:NAME` stands for a
+//! generated clip of 360 lines at 50 fps: harbour, clockwork, zoom, turn or disc. `--pictures` leaves a PNG of a detail for
+//! each clip: the truth and what each method made of it, in the table's order. Compared are the mean of the two neighbours (`blend`), FFmpeg's
 //! `minterpolate` at its best setting, and the embedded models. Prints a Markdown table. Needs the programs `ffmpeg` and
 //! `ffprobe`.
 #![allow(clippy::print_stdout, reason = "the table is the program's output")]
@@ -19,8 +21,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use ifr::frame::{ColorDescription, Frame, Matrix, PixelFormat, Range, Samples};
+use ifr::eval;
+use ifr::frame::{ColorDescription, Frame, Matrix, PixelFormat, Range, RgbImage, Samples};
 use ifr::{Device, Interpolator, Model};
+use ifr_scene::{DiscScene, Motion, Scene, TextureScene};
 
 /// FFmpeg's `minterpolate` as its documentation recommends for quality.
 const MINTERPOLATE: &str = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1";
@@ -38,7 +42,7 @@ struct Clip {
 }
 
 fn main() -> Result<()> {
-    let (mut lines, mut frames, mut threads, mut clips) = (360, 61, 1, Vec::new());
+    let (mut lines, mut frames, mut threads, mut clips, mut pictures) = (360, 61, 1, Vec::new(), None);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut number = || {
@@ -48,6 +52,7 @@ fn main() -> Result<()> {
             "--lines" => lines = number()?,
             "--frames" => frames = number()?,
             "--threads" => threads = number()?,
+            "--pictures" => pictures = Some(PathBuf::from(args.next().context("--pictures takes a folder")?)),
             _ => clips.push(PathBuf::from(arg)),
         }
     }
@@ -56,16 +61,28 @@ fn main() -> Result<()> {
     println!("| clip | blend | minterpolate | {} |", Model::embedded().join(" | "));
     println!("|---|---|---|{}", "---|".repeat(Model::embedded().len()));
     for path in &clips {
-        let clip = load(path, lines, frames)?;
+        let clip = match path.to_str().and_then(|p| p.strip_prefix("scene:")) {
+            Some(name) => generate(name, frames)?,
+            None => load(path, lines, frames)?,
+        };
         let mut row = vec![format!("{} {}x{}", clip.name, clip.width, clip.height)];
-        row.push(format!("{:.2} dB", score(&clip, &blend(&clip))));
+        let mut made = vec![blend(&clip)];
+        let told = |frames: &[Vec<u8>]| -> Result<String> {
+            Ok(format!("{:.2} dB, {:.4}", score(&clip, frames), ssim(&clip, frames)?))
+        };
+        row.push(told(&made[0])?);
         let begin = Instant::now();
         let frames = minterpolate(&clip)?;
         let seconds = begin.elapsed().as_secs_f64() / odd(&clip).len() as f64;
-        row.push(format!("{:.2} dB, {seconds:.3} s", best_phase(&clip, &frames)));
+        made.push(best_phase(&clip, &frames));
+        row.push(format!("{}, {seconds:.3} s", told(&made[1])?));
         for name in Model::embedded() {
-            let (made, seconds) = interpolate(&clip, &name.parse()?, &device)?;
-            row.push(format!("{:.2} dB, {seconds:.3} s", score(&clip, &made)));
+            let (frames, seconds) = interpolate(&clip, &name.parse()?, &device)?;
+            row.push(format!("{}, {seconds:.3} s", told(&frames)?));
+            made.push(frames);
+        }
+        if let Some(folder) = &pictures {
+            picture(&clip, &made, folder)?;
         }
         println!("| {} |", row.join(" | "));
         std::io::stdout().flush()?;
@@ -160,9 +177,77 @@ fn minterpolate(clip: &Clip) -> Result<Vec<Vec<u8>>> {
 }
 
 /// `minterpolate` starts somewhere of its own; the best of the first four offsets counts.
-fn best_phase(clip: &Clip, frames: &[Vec<u8>]) -> f64 {
-    let at = |offset: usize| score(clip, &frames.iter().skip(offset).step_by(2).cloned().collect::<Vec<_>>());
-    (0..4).map(at).fold(0.0, f64::max)
+fn best_phase(clip: &Clip, frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let at = |offset: usize| frames.iter().skip(offset).step_by(2).cloned().collect::<Vec<_>>();
+    let phases = (0..4).map(at).max_by(|a, b| score(clip, a).total_cmp(&score(clip, b)));
+    phases.unwrap_or_default()
+}
+
+/// A generated clip, seen by a shutter that is open for no time.
+fn generate(name: &str, frames: usize) -> Result<Clip> {
+    let (width, height, rate) = (640, 360, 50_u32);
+    let film = Scene::demo();
+    let cut = film.cuts().first().map_or(0.0, |cut| cut.as_secs_f64());
+    let texture = |motion| TextureScene::new(motion, 7);
+    let (zoom, turn) = (texture(Motion::Zoom { rate: 0.8 }), texture(Motion::Rotate { speed: 0.7 }));
+    let disc = DiscScene::new(90.0, [260.0, 60.0], [-120.0, 0.0], 3);
+    let render = |seconds: f64| match name {
+        "harbour" => Ok(film.render(seconds, width, height)),
+        "clockwork" => Ok(film.render(cut + seconds, width, height)),
+        "zoom" => Ok(zoom.render(seconds, width, height)),
+        "turn" => Ok(turn.render(seconds, width, height)),
+        "disc" => Ok(disc.render(seconds - 0.6, width, height)),
+        _ => bail!("there is no scene:{name}; there are harbour, clockwork, zoom, turn and disc"),
+    };
+    let packed = |image: &RgbImage| -> Vec<u8> {
+        let code = |i: usize| (image.channel(i % 3)[i / 3] * 255.0).round().clamp(0.0, 255.0) as u8;
+        (0..3 * width * height).map(code).collect()
+    };
+    let truth = (0..frames).map(|i| Ok(packed(&render(i as f64 / f64::from(rate))?)));
+    let truth = truth.collect::<Result<Vec<_>>>()?;
+    ensure!(truth.len() > 2 * TAIL + 2, "--frames {frames} is too few");
+    Ok(Clip { name: name.to_owned(), width, height, rate: (u64::from(rate), 1), truth })
+}
+
+/// SSIM, mean over the frames.
+fn ssim(clip: &Clip, made: &[Vec<u8>]) -> Result<f64> {
+    let image = |packed: &[u8]| {
+        let plane = |c: usize| packed.iter().skip(c).step_by(3).map(|&v| f32::from(v) / 255.0);
+        RgbImage::new(clip.width, clip.height, (0..3).flat_map(plane).collect())
+    };
+    let truth = odd(clip);
+    let mut sum = 0.0;
+    for (&truth, made) in truth.iter().zip(made) {
+        sum += eval::score(&image(made)?, &image(truth)?, eval::Convention::IfrNet)?.ssim;
+    }
+    Ok(sum / truth.len() as f64)
+}
+
+/// Writes a detail of the middle frame, 192 × 160 pixels around where the mean of the neighbours is worst, side by side:
+/// the truth, then what each method made.
+fn picture(clip: &Clip, made: &[Vec<Vec<u8>>], folder: &Path) -> Result<()> {
+    const SIZE: (usize, usize) = (192, 160);
+    let all = odd(clip);
+    let middle = all.len() / 2;
+    let mut shown = vec![all[middle]];
+    shown.extend(made.iter().filter_map(|frames| frames.get(middle).map(Vec::as_slice)));
+    let ((w, h), (width, height)) = (SIZE, (clip.width, clip.height));
+    ensure!(width >= w && height >= h, "pictures need clips of at least {w}x{h}");
+    let row = |frame: &'_ [u8], x: usize, y: usize| frame[3 * (y * width + x)..][..3 * w].to_vec();
+    let error = |&(x, y): &(usize, usize)| -> u64 {
+        let lines = (y..y + h).step_by(4).map(|y| (row(shown[0], x, y), row(shown[1], x, y)));
+        let differences = lines.flat_map(|(a, b)| a.into_iter().zip(b));
+        differences.map(|(a, b)| u64::from(a.abs_diff(b))).sum()
+    };
+    let places = (0..=height - h).step_by(16).flat_map(|y| (0..=width - w).step_by(16).map(move |x| (x, y)));
+    let (x, y) = places.max_by_key(error).unwrap_or_default();
+    let raw: Vec<u8> = (y..y + h).flat_map(|y| shown.iter().flat_map(move |f| row(f, x, y))).collect();
+    std::fs::create_dir_all(folder)?;
+    let file = folder.join(format!("halfrate-{}.png", clip.name));
+    let size = format!("{}x{h}", w * shown.len());
+    let file = file.to_str().context("a folder in UTF-8 is needed")?;
+    let args = ["-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", &size, "-i", "-", file];
+    output("ffmpeg", &args, Some(&raw)).map(drop)
 }
 
 fn interpolate(clip: &Clip, model: &Model, device: &Device) -> Result<(Vec<Vec<u8>>, f64)> {

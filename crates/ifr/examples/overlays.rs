@@ -85,10 +85,11 @@ fn main() -> Result<()> {
     let mut analyst = Analyst::new(CutSource::Detect, Repeats::default());
     let mut over: Vec<Overlaid> = Vec::new();
     let begin = Instant::now();
-    let mut links = Vec::new();
     for f in &kept {
-        links.push(analyst.push(&f.frame, f.pts));
+        analyst.push(&f.frame, f.pts);
     }
+    analyst.finish();
+    let links: Vec<Link> = std::iter::from_fn(|| analyst.pop()).collect();
     let analyst_time = begin.elapsed().as_secs_f64();
     let begin = Instant::now();
     for (i, f) in kept.iter().enumerate() {
@@ -126,7 +127,7 @@ fn main() -> Result<()> {
         let any = ms.iter().any(|m| m.is_some());
         if any {
             masked += 1;
-                        let made = cleaned.pair(over[i].clean()?, over[i + 1].clean()?)?.at(0.5)?;
+            let made = cleaned.pair(over[i].clean()?, over[i + 1].clean()?)?.at(0.5)?;
             let begin = Instant::now();
             two = Overlaid::keep(made, &over[i], &over[i + 1], 0.5)?;
             t_keep += begin.elapsed().as_secs_f64();
@@ -146,11 +147,16 @@ fn main() -> Result<()> {
             println!("{i} {:.3} {:.3} {:.3}", err(&base), err(&two), err(&nearest));
         }
         if let Some(dir) = &png {
-            for (name, f) in [("base", &base), ("two", &two), ("truth", &**truth), ("clean", &**over[i].clean()?)] {
+            for (name, f) in
+                [("base", &base), ("two", &two), ("truth", &**truth), ("clean", &**over[i].clean()?)]
+            {
                 std::fs::write(dir.join(format!("{name}_{i:03}.gray")), f.planes()[0].as_u8().unwrap())?;
             }
             if let Some(m) = ms[0] {
-                std::fs::write(dir.join(format!("mask_{i:03}_{}x{}.gray", m.width(), m.height())), m.weights())?;
+                std::fs::write(
+                    dir.join(format!("mask_{i:03}_{}x{}.gray", m.width(), m.height())),
+                    m.weights(),
+                )?;
             }
         }
     }

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use ifr_cpu::{CpuError, EngineOptions};
 use ifr_flow::{FlowInterpolator, FlowOptions};
-use ifr_frame::{BisectDepth, Frame, Interpolate, InterpolateError, Pair};
+use ifr_frame::{Averaged, BisectDepth, Frame, Interpolate, InterpolateError, Pair};
 use ifr_net::{GraphError, Ratio};
 use thiserror::Error;
 
+use crate::memory::Mebibytes;
 use crate::method::{Method, Times};
 use crate::model::Kind;
 use crate::scaled::ScaledNet;
@@ -18,6 +19,7 @@ pub struct Interpolator {
     /// What the model is called, with its file.
     model: String,
     weights: Option<u32>,
+    averaged: bool,
 }
 
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub struct InterpolatorOptions {
     /// How often an interval is halved by a model that makes middles alone ([`Model::timesteps`]); the others have no use for
     /// it.
     pub bisect_depth: BisectDepth,
+    /// Whether each frame is the mean over mirrored and time-reversed pairs ([`Averaged`]): eight times the work.
+    pub averaged: bool,
 }
 
 /// A model that cannot be made ready.
@@ -56,6 +60,25 @@ pub enum InterpolatorError {
     /// A scale for a model that has none.
     #[error("the model {0} has no working scale: leave the scale out, or use a network")]
     NoScale(String),
+    /// Less memory than it takes to make frames of that size.
+    #[error(
+        "{model} takes at least {} for frames of {width}x{height}, and {} are left for it: allow at least {} more memory{advice}",
+        Mebibytes(*least), Mebibytes(*given), Mebibytes(least - given)
+    )]
+    Memory {
+        /// The model's name.
+        model: String,
+        /// Width of the frames.
+        width: usize,
+        /// Height of the frames.
+        height: usize,
+        /// Bytes that it takes at least.
+        least: u64,
+        /// Bytes that it was given.
+        given: u64,
+        /// What else would help.
+        advice: &'static str,
+    },
 }
 
 impl Interpolator {
@@ -89,7 +112,27 @@ impl Interpolator {
                 Engine::Net(Box::new(ScaledNet::new(net, options, engine)?))
             }
         };
-        Ok(Self { engine, model: model.to_string(), weights: model.checksum() })
+        Ok(Self { engine, model: model.to_string(), weights: model.checksum(), averaged: options.averaged })
+    }
+
+    /// From now on takes no more than `bytes` of memory for frames of `width` × `height`, those given and made not counted: a network
+    /// works in lower bands then, and where that is not enough and its flow scale is [`Scale::Auto`], at a smaller one. The same
+    /// frames are made but for the latter. Returns how much it takes at most, by an estimate that is meant to be above what is
+    /// measured.
+    ///
+    /// # Errors
+    /// [`InterpolatorError::Memory`] when that is not possible, and as [`Interpolator::method`].
+    pub fn fit(&mut self, width: usize, height: usize, bytes: u64) -> Result<u64, InterpolatorError> {
+        match &mut self.engine {
+            Engine::Flow(flow) => {
+                let least = FlowInterpolator::memory_for(flow.quality(), width, height);
+                let advice = ", or make the frames smaller";
+                let model = self.model.clone();
+                let fault = InterpolatorError::Memory { model, width, height, least, given: bytes, advice };
+                if least <= bytes { Ok(least) } else { Err(fault) }
+            }
+            Engine::Net(net) => net.fit(width, height, bytes),
+        }
     }
 
     /// Which instants it makes.
@@ -111,6 +154,7 @@ impl Interpolator {
             flow_scale: None,
             refine_scale: None,
             times: self.times(),
+            passes: if self.averaged { Averaged::RUNS } else { 1 },
             cost: None,
         };
         if let Engine::Net(net) = &self.engine {
@@ -132,10 +176,14 @@ impl Interpolator {
         first: &Arc<Frame>,
         second: &Arc<Frame>,
     ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
-        match &mut self.engine {
-            Engine::Flow(flow) => flow.pair(first, second),
-            Engine::Net(net) => net.pair(first, second),
+        let engine: &mut dyn Interpolate = match &mut self.engine {
+            Engine::Flow(flow) => flow,
+            Engine::Net(net) => net.as_mut(),
+        };
+        if self.averaged {
+            return Ok(Box::new(Averaged::new(engine, first, second)?));
         }
+        engine.pair(first, second)
     }
 }
 

@@ -23,11 +23,13 @@
 //! The rooms behind it: [`frame`] (frames, exact time, colour), [`flow`] (optical flow, the embedded default),
 //! [`net`] (the networks), [`formats`] (their checkpoints from elsewhere, and ONNX), [`eval`] (how good the frames are), [`timeline`] (which frames, when), [`video`] (files in and out).
 
+pub mod config;
 pub mod job;
 
 mod device;
 mod foreign;
 mod interpolator;
+mod memory;
 mod method;
 mod model;
 mod scale;
@@ -35,6 +37,7 @@ mod scaled;
 
 pub use device::{Device, DeviceError};
 pub use interpolator::{Interpolator, InterpolatorError, InterpolatorOptions};
+pub use memory::{MemoryLimit, MemoryLimitError};
 pub use method::{Method, Times};
 pub use model::{Model, ModelError};
 pub use scale::Scale;

@@ -35,6 +35,8 @@ pub struct Method {
     pub refine_scale: Option<Ratio>,
     /// Which instants are made.
     pub times: Times,
+    /// How many runs each frame is the mean of: 1, or 8 where it is averaged over mirrored and time-reversed pairs.
+    pub passes: u32,
     /// What one run of the network costs on a pair of such frames; `None`: the model is no network.
     pub cost: Option<Cost>,
 }
@@ -47,6 +49,9 @@ impl fmt::Display for Method {
         }
         if let Some(scale) = self.refine_scale {
             write!(f, ", refiner's scale {scale}")?;
+        }
+        if self.passes > 1 {
+            write!(f, ", the mean of {} runs", self.passes)?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{ffmpeg, text};
+use common::{ffmpeg, frames, ifr, text, weights};
 
 /// Peak resident memory of a run in MiB.
 fn peak(args: &[&str]) -> u64 {
@@ -83,4 +83,57 @@ fn peak_memory_is_flat_between_100_and_1000_frames() {
     // How full the queues and the encoder happen to be differs from run to run by some ten frames of 3 MB; a leak of a
     // fortieth of a frame for each would exceed this.
     assert!(long <= short + 64, "{short} MiB for 100 frames, {long} MiB for 1000");
+}
+
+/// What a refusal says is enough is enough, by what is measured, and not far above that; and makes the same frames.
+#[test]
+fn a_limit_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (net, input) = (weights(dir.path(), "ifrnet-s"), dir.path().join("in.mkv"));
+    ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=640x360:rate=5",
+        "-frames:v",
+        "4",
+        "-c:v",
+        "ffv1",
+        text(&input),
+    ]);
+    let outputs = ["free.mkv", "limited.mkv"].map(|name| dir.path().join(name));
+    let args = |output: usize, memory: &str| -> Vec<String> {
+        let all = [
+            "interpolate",
+            text(&input),
+            "-o",
+            text(&outputs[output]),
+            "--model",
+            text(&net),
+            "--scale",
+            "1",
+        ];
+        all.into_iter().chain(["--encoder", "ffv1", "--memory", memory]).map(str::to_owned).collect()
+    };
+    let refused = ifr(&args(1, "60M"));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("--memory 60 MiB is not enough for frames of 640x360: ifrnet-s takes at least"),
+        "{said}"
+    );
+    assert!(!outputs[1].exists(), "refused before anything is made");
+    let enough: u64 =
+        said.split(": allow ").nth(1).and_then(|s| s.split('M').next()).unwrap().parse().unwrap();
+    let run = |output: usize, memory: &str| {
+        let args = args(output, memory);
+        peak(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let free = run(0, "auto");
+    let limited = run(1, &format!("{enough}M"));
+    eprintln!("peak: {free} MiB without a limit, {limited} with one of {enough}");
+    assert!(limited <= enough && limited < free, "{limited} MiB of {enough}, {free} without a limit");
+    assert!(2 * limited > enough, "{limited} MiB measured, {enough} asked for");
+    let [free, limited] = outputs.map(|output| frames(&output));
+    assert_eq!(free, limited, "bands change nothing");
 }

@@ -381,6 +381,17 @@ fn cut_lists_are_obeyed() {
     ]);
     let after = frames(&out);
     assert_eq!((&after[10].1, &after[11].1), (&after[8].1, &after[12].1), "the nearer one");
+    let fade = ["--at-cut", "blend", "--factor", "2"];
+    let said = ifr(&[&args[..], &fade].concat());
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let luma = |n: usize| -> Vec<u8> {
+        let select = format!("select=eq(n\\,{n}),format=gray");
+        ffmpeg(&["-i", text(&out), "-vf", &select, "-fps_mode", "passthrough", "-f", "rawvideo", "-"])
+    };
+    let (before, fade, after) = (luma(4), luma(5), luma(6));
+    let mean = |i: usize| (u16::from(before[i]) + u16::from(after[i])).div_ceil(2);
+    assert!((0..fade.len()).all(|i| u16::from(fade[i]).abs_diff(mean(i)) <= 1), "half of each");
+    assert_ne!(before, after);
     fs::write(&list, "three\n").unwrap();
     ifr_fails(&["interpolate", text(&input), "--cut-list", text(&list)], 3, "line 1 of the cut list");
 }
@@ -518,7 +529,8 @@ fn a_stalled_pipe_can_be_interrupted() {
         "-i",
         "testsrc=size=64x48:rate=5",
         "-frames:v",
-        "4",
+        // More than the analysis holds back to see what follows.
+        "40",
         "-pix_fmt",
         "yuv420p",
         "-f",

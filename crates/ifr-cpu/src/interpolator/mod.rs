@@ -7,6 +7,7 @@ mod runner;
 
 use std::sync::Arc;
 
+use ifr_flow::FlowInterpolator;
 use ifr_frame::{
     BisectDepth, Bisection, Frame, FrameError, Interpolate, InterpolateError, Padding, Pair, RgbImage,
 };
@@ -17,7 +18,8 @@ use self::picture::Picture;
 use self::runner::{Runner, failed, on};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::CpuError;
-use crate::prior::FlowPrior;
+use crate::plan::bands::Bands;
+use crate::prior::{FlowPrior, QUALITY};
 
 /// The most bytes of made images of a pair that are kept for its other instants. Those on the way to the last one, at most 8,
 /// are among them, and are kept even where they alone take more.
@@ -111,7 +113,10 @@ impl NetInterpolator {
             return Err(fault("its output is not one image"));
         }
         let pool = options.pool.clone();
-        let network = Runner { engine: Engine::new(graph, parameters, options)?, pool, held: None, runs: 0 };
+        let mut engine = Engine::new(graph, parameters, options)?;
+        engine.set_row_output(true);
+        engine.keep_for_next();
+        let network = Runner { engine, pool, held: None, runs: 0 };
         Ok(Self { network, last: None, output: None, prior, depth: None })
     }
 
@@ -127,6 +132,38 @@ impl NetInterpolator {
     #[must_use]
     pub fn runs(&self) -> u64 {
         self.network.runs
+    }
+
+    /// Which steps of the network run band by band: see [`Engine::set_bands`].
+    pub fn set_bands(&mut self, bands: Bands) {
+        self.network.engine.set_bands(bands);
+    }
+
+    /// Bytes that it holds at most when it makes frames of `width` × `height` pixels with such bands: weights, maps, and images as
+    /// floats; not the frames given and made.
+    ///
+    /// # Errors
+    /// As [`Engine::memory_for`].
+    pub fn memory_for(&self, width: usize, height: usize, bands: Bands) -> Result<u64, CpuError> {
+        let engine = &self.network.engine;
+        let padding = Padding::to_multiple(width, height, engine.graph().multiple());
+        let (padded_width, padded_height) = padding.padded_size();
+        let maps = engine.memory_for(padded_width, padded_height, bands)? as u64;
+        let image = (3 * size_of::<f32>() * padded_width * padded_height) as u64;
+        // The second frame of the last pair, the output, and what its conversion takes; and both frames, and one without its
+        // padding, where they are held as they are for the engine.
+        let mut images = 3;
+        if self.depth.is_some() || engine.shares() {
+            images += 3;
+        }
+        let kept = if self.depth.is_some() { (KEPT as u64).max(8 * image) } else { 0 };
+        // Flows and a frame as floats, and those of the prior itself.
+        let prior = if self.prior.is_some() {
+            3 * image + FlowInterpolator::memory_for(QUALITY, width, height)
+        } else {
+            0
+        };
+        Ok(maps + images * image + kept + prior)
     }
 
     /// The engine at work.
@@ -157,6 +194,13 @@ impl Interpolate for NetInterpolator {
         InterpolateError::check_pair(first, second)?;
         let multiple = self.network.engine.graph().multiple();
         let padding = Padding::to_multiple(first.width(), first.height(), multiple);
+        if self.depth.is_none() && !self.network.engine.shares() {
+            let Self { network, last, output, prior, .. } = self;
+            *last = Some(network.pair_of_frames([first, second], last.take(), padding)?);
+            let prior = prior.as_mut().map(|prior| prior.pair(first, second)).transpose()?;
+            let sources = [first.clone(), second.clone()];
+            return Ok(Box::new(DirectPair { network, output, prior, sources, padding }));
+        }
         let convert = || rayon::join(|| self.picture(first, padding), || self.picture(second, padding));
         let (a, b) = on(self.network.pool.as_ref(), convert);
         let (a, b) = (a.map_err(failed)?, b.map_err(failed)?);

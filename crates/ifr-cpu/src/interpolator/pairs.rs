@@ -5,13 +5,13 @@ use std::sync::Arc;
 use ifr_frame::{BisectDepth, Bisection, Dyadic, Frame, InterpolateError, Padding, Pair, RgbImage};
 
 use super::picture::{Picture, finished};
-use super::runner::{Runner, failed};
+use super::runner::{Runner, failed, on};
 use crate::prior::{FlowPrior, PairPrior};
 
 /// A pair whose shared part has been computed; the network makes each instant in one run.
 pub(super) struct DirectPair<'a> {
     pub(super) network: &'a mut Runner,
-    /// Where the network's output goes before it is cropped.
+    /// Where the network's output goes, without padding.
     pub(super) output: &'a mut Option<RgbImage>,
     pub(super) prior: Option<PairPrior<'a>>,
     pub(super) sources: [Arc<Frame>; 2],
@@ -22,14 +22,15 @@ impl Pair for DirectPair<'_> {
     fn at(&mut self, t: f32) -> Result<Frame, InterpolateError> {
         InterpolateError::check_timestep(t)?;
         let Self { network, output, prior, sources, padding } = self;
-        let (width, height) = padding.padded_size();
+        let (width, height) = (sources[0].width(), sources[0].height());
         let fits = |image: &RgbImage| (image.width(), image.height()) == (width, height);
         let mut image = match output.take().filter(fits) {
             Some(image) => image,
             None => RgbImage::black(width, height).map_err(failed)?,
         };
         network.at(t, prior.as_mut(), *padding, &mut image)?;
-        let frame = finished(&image, *padding, sources, t).map_err(failed);
+        let bare = Padding::to_multiple(width, height, 1);
+        let frame = on(network.pool.as_ref(), || finished(&image, bare, sources, t)).map_err(failed);
         **output = Some(image);
         frame
     }
@@ -53,6 +54,7 @@ impl Pair for BisectedPair<'_> {
         let middle = |first: &_, second: &_| network.middle([first, second], prior.as_deref_mut(), *padding);
         let picture = between.at(instant, middle)?;
         // What is blended linearly lies where the rest of the frame does.
-        finished(&picture.rgb, *padding, sources, instant.value()).map_err(failed)
+        let frame = || finished(&picture.rgb, *padding, sources, instant.value());
+        on(network.pool.as_ref(), frame).map_err(failed)
     }
 }

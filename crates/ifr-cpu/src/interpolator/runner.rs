@@ -9,6 +9,7 @@ use super::picture::Picture;
 use crate::engine::Engine;
 use crate::plan::alone::{Shared, Was};
 use crate::prior::{FlowPrior, PairPrior};
+use crate::rows::Rows;
 
 /// An engine and what it needs to make images between images.
 #[derive(Debug)]
@@ -32,7 +33,37 @@ impl Runner {
         Ok(())
     }
 
-    /// Makes the image at `t` of the pair prepared last, into `image`.
+    /// The same for two source frames and a network that keeps nothing of an image for the next pair. Frames become floats one
+    /// after the other, and are padded on their way into the engine. `known`: the second picture of the pair before. Returns
+    /// that of this.
+    pub(super) fn pair_of_frames(
+        &mut self,
+        [first, second]: [&Arc<Frame>; 2],
+        known: Option<Arc<Picture>>,
+        padding: Padding,
+    ) -> Result<Arc<Picture>, InterpolateError> {
+        let (width, height) = padding.padded_size();
+        let of = |frame: &Arc<Frame>| Arc::new(Picture::bare(frame));
+        let is_of = |picture: &Arc<Picture>, frame: &Arc<Frame>| {
+            picture.source.as_ref().is_some_and(|source| Arc::ptr_eq(source, frame))
+        };
+        let mut picture = known.filter(|known| is_of(known, first)).unwrap_or_else(|| of(first));
+        self.held = None;
+        let fill = |image: usize, channel: usize, y: usize, row: &mut [f32]| {
+            if image == 1 && !is_of(&picture, second) {
+                picture = of(second);
+            }
+            let rgb = &picture.rgb;
+            let start = y.min(rgb.height() - 1) * rgb.width();
+            let (inner, border) = row.split_at_mut(rgb.width());
+            inner.copy_from_slice(&rgb.channel(channel)[start..start + inner.len()]);
+            border.fill(inner[inner.len() - 1]);
+        };
+        self.engine.pair_with(width, height, fill).map_err(failed)?;
+        Ok(picture)
+    }
+
+    /// Makes the image at `t` of the pair prepared last; into `image` as much of it as there is room for, from the top left.
     pub(super) fn at(
         &mut self,
         t: f32,
@@ -41,16 +72,26 @@ impl Runner {
         image: &mut RgbImage,
     ) -> Result<(), InterpolateError> {
         let Self { engine, pool, runs, .. } = self;
+        let (width, height) = (image.width(), image.height());
+        let [r, g, b] = image.channels_mut();
+        let mut planes = [r, g, b];
+        let take = |rows: Rows<'_>| {
+            for (channel, plane) in planes.iter_mut().enumerate() {
+                for y in rows.rows().take_while(|&y| y < height) {
+                    plane[y * width..(y + 1) * width].copy_from_slice(&rows.row(channel, y)[..width]);
+                }
+            }
+        };
         match prior {
             Some(prior) => {
                 let (flows, frame) = on(pool.as_ref(), || prior.at(t, padding))?;
-                engine.at(&[&[t], flows, frame.data()])
+                engine.at_rows(&[&[t], flows, frame.data()], take)
             }
-            None => engine.at(&[&[t]]),
+            None => engine.at_rows(&[&[t]], take),
         }
         .map_err(failed)?;
         *runs += 1;
-        engine.read_output(0, image.data_mut()).map_err(failed)
+        Ok(())
     }
 
     /// Makes the middle of two images. A prior sees the source frames where both are sources.

@@ -577,8 +577,8 @@ pub(super) fn units(kernel: &Kernel, layout: Layout) -> Vec<Unit> {
         let strip = vectors.div_ceil(wanted).min(by_cache).next_multiple_of(UNIT_VECTORS);
         let strips = vectors.div_ceil(strip);
         let groups = wanted.div_ceil(strips).clamp(1, blocks);
-        for group in 0..groups {
-            for s in 0..strips {
+        for s in 0..strips {
+            for group in 0..groups {
                 units.push(Unit {
                     part: index,
                     blocks: group * blocks / groups..(group + 1) * blocks / groups,
@@ -587,6 +587,8 @@ pub(super) fn units(kernel: &Kernel, layout: Layout) -> Vec<Unit> {
             }
         }
     }
+    // What is close together, one thread does.
+    units.sort_by_key(|unit| unit.range.start);
     units
 }
 

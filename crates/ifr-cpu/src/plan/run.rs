@@ -2,7 +2,6 @@
 #![allow(unsafe_code, reason = "units of a step share the plan's buffer")]
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -10,6 +9,7 @@ use super::Kept;
 use super::alone::Move;
 use super::step::{Address, INTERLEAVE_VALUES, Operands, Pointwise, SUM_ROWS, Step, Work};
 use crate::conv::{self, Call};
+use crate::crew::Lead;
 use crate::kernels::arithmetic::{self, Act, Operand};
 use crate::kernels::warp::{CHUNK, Samples};
 use crate::kernels::{deform, norm, phase, resize, warp};
@@ -18,45 +18,33 @@ use crate::level::Level;
 use crate::memory::{Buffer, Memory};
 use crate::winograd;
 
-/// Memory beside the maps: a piece for each of some lanes, of which one thread at a time works in each.
+/// Memory beside the maps: a piece for each thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scratch {
     /// Where the first piece begins.
     pub(crate) start: usize,
     /// Length of each, in floats.
     pub(crate) len: usize,
-    pub(crate) lanes: usize,
 }
 
-/// Does all units of a step of a plan that this buffer was made for, on the threads of the pool this runs in.
-pub(crate) fn run_step(step: &Step, level: Level, buffer: &mut Buffer, scratch: Scratch) {
+/// Does all units of a step of a plan that this buffer was made for, with scratch memory for as many threads as there are.
+pub(crate) fn run_step(lead: &Lead<'_>, step: &Step, level: Level, buffer: &mut Buffer, scratch: Scratch) {
     let memory = buffer.memory();
-    // SAFETY: the buffer is borrowed for this step alone, each unit is done once, and no two at a time in one lane.
-    let run = |unit, lane| unsafe { run_unit(step, unit, level, memory, scratch.start + lane * scratch.len) };
-    let units = step.units();
-    if units == 1 {
-        run(0, 0);
-    } else if step.scratch() == 0 {
-        (0..units).into_par_iter().with_max_len(1).for_each(|unit| run(unit, 0));
-    } else {
-        let next = AtomicUsize::new(0);
-        (0..scratch.lanes.min(units)).into_par_iter().with_max_len(1).for_each(|lane| {
-            let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&unit| unit < units);
-            while let Some(unit) = take() {
-                run(unit, lane);
-            }
-        });
-    }
+    lead.share(step.units(), &|unit| step.cost(unit), &|unit, thread| {
+        let scratch = scratch.start + thread * scratch.len;
+        // SAFETY: the buffer is borrowed for this step alone, each unit is done once, and threads have different numbers.
+        unsafe { run_unit(step, unit, level, memory, scratch) };
+    });
 }
 
 /// Floats that are copied or exchanged as one unit.
 const MOVE_VALUES: usize = 1 << 16;
 
 /// Copies what is kept of one image to the place of the other's, or exchanges both.
-pub(crate) fn move_kept(kept: &[Kept], how: Move, buffer: &mut Buffer) {
+pub(crate) fn move_kept(lead: &Lead<'_>, kept: &[Kept], how: Move, buffer: &mut Buffer) {
     let memory = buffer.memory();
     for &Kept { starts, len } in kept {
-        (0..len.div_ceil(MOVE_VALUES)).into_par_iter().with_max_len(1).for_each(|unit| {
+        lead.share(len.div_ceil(MOVE_VALUES), &|_| 1, &|unit, _| {
             let at = unit * MOVE_VALUES;
             let n = MOVE_VALUES.min(len - at);
             // SAFETY: the buffer is borrowed for this alone; maps that are kept share no memory, and units are disjoint.
@@ -424,20 +412,15 @@ unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level,
     }
 }
 
-/// Writes a whole map from contiguous values, zeroing its borders.
-pub(crate) fn upload(map: &super::Map, values: &[f32], memory: Memory) {
-    let Layout { width, height, .. } = map.layout;
-    fill_map(map, memory, |channel, y, row| {
-        let at = (channel * height + y) * width;
-        row.copy_from_slice(&values[at..at + width]);
-    });
-}
-
 /// Has a whole map written, channel by channel and row by row, zeroing its borders.
-pub(crate) fn fill_map(map: &super::Map, memory: Memory, mut fill: impl FnMut(usize, usize, &mut [f32])) {
-    let layout = map.layout;
+pub(crate) fn fill_map(
+    map: &super::Map,
+    buffer: &mut Buffer,
+    mut fill: impl FnMut(usize, usize, &mut [f32]),
+) {
+    let (layout, memory) = (map.layout, buffer.memory());
     for (channel, plane) in map.planes.iter().enumerate() {
-        // SAFETY: the caller holds the buffer exclusively, and no step runs.
+        // SAFETY: the buffer is borrowed for this alone.
         let whole = unsafe { memory.write(plane - layout.front(), layout.plane()) };
         whole.fill(0.0);
         for y in 0..layout.height {
@@ -447,14 +430,53 @@ pub(crate) fn fill_map(map: &super::Map, memory: Memory, mut fill: impl FnMut(us
     }
 }
 
-/// Reads a whole map into contiguous values.
-pub(crate) fn download(map: &super::Map, values: &mut [f32], memory: Memory) {
-    let layout = map.layout;
-    let n = layout.width * layout.height;
-    for (plane, values) in map.planes.iter().zip(values.chunks_exact_mut(n)) {
-        for (y, row) in values.chunks_exact_mut(layout.width).enumerate() {
-            // SAFETY: the caller holds the buffer exclusively, and no step runs.
-            row.copy_from_slice(unsafe { memory.read(plane + y * layout.stride(), layout.width) });
+/// Values of a plane that are copied as one unit, about.
+const COPY_VALUES: usize = 1 << 15;
+
+/// Rows of a map that are copied as one unit.
+fn copied_rows(layout: Layout) -> usize {
+    COPY_VALUES.div_ceil(layout.width).min(layout.height)
+}
+
+/// Writes a whole map from contiguous values, zeroing its borders.
+pub(crate) fn upload(lead: &Lead<'_>, map: &super::Map, values: &[f32], buffer: &mut Buffer) {
+    let (layout, memory) = (map.layout, buffer.memory());
+    let (width, height, rows) = (layout.width, layout.height, copied_rows(layout));
+    let blocks = height.div_ceil(rows);
+    lead.share(map.planes.len() * blocks, &|_| 1, &|unit, _| {
+        let (c, first) = (unit / blocks, unit % blocks * rows);
+        let end = (first + rows).min(height);
+        let values = &values[(c * height + first) * width..(c * height + end) * width];
+        // The first block has what is before the plane's values, the last one what is after them.
+        let start = if first == 0 { 0 } else { layout.front() + first * layout.stride() };
+        let stop = if end == height { layout.plane() } else { layout.front() + end * layout.stride() };
+        // SAFETY: the buffer is borrowed for this alone; planes do not overlap, nor do their blocks.
+        let block = unsafe { memory.write(map.planes[c] - layout.front() + start, stop - start) };
+        let (front, mut rest) = block.split_at_mut(if first == 0 { layout.front() } else { 0 });
+        front.fill(0.0);
+        for values in values.chunks_exact(width) {
+            let (row, after) = rest.split_at_mut(layout.stride());
+            let (to, border) = row.split_at_mut(width);
+            to.copy_from_slice(values);
+            border.fill(0.0);
+            rest = after;
         }
-    }
+        rest.fill(0.0);
+    });
+}
+
+/// Reads a whole map into contiguous values, on the threads of the pool this is called in.
+pub(crate) fn download(map: &super::Map, values: &mut [f32], buffer: &mut Buffer) {
+    let (layout, memory) = (map.layout, buffer.memory());
+    let (width, rows) = (layout.width, copied_rows(layout));
+    let planes = values.par_chunks_exact_mut(width * layout.height).zip(&map.planes);
+    planes.for_each(|(values, plane)| {
+        values.par_chunks_mut(rows * width).enumerate().for_each(|(block, values)| {
+            for (i, row) in values.chunks_exact_mut(width).enumerate() {
+                let at = plane + (block * rows + i) * layout.stride();
+                // SAFETY: the buffer is borrowed for this alone, and nobody writes it.
+                row.copy_from_slice(unsafe { memory.read(at, width) });
+            }
+        });
+    });
 }

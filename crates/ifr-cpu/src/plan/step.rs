@@ -130,6 +130,8 @@ pub(crate) const SUM_ROWS: usize = 16;
 
 /// Values that a unit of a row-wise step computes, or moves, about.
 const UNIT_VALUES: usize = 1 << 15;
+/// Units of a row-wise step at least, where there are as many rows, so that threads finish together.
+const UNITS: usize = 16;
 
 impl Step {
     /// The operand whose place the output may take, where nobody reads it afterwards: the first one of a copy, of a sum, a
@@ -144,7 +146,7 @@ impl Step {
     /// Rows that a unit handles, for row-wise steps.
     pub(crate) fn rows(&self) -> usize {
         let per_row = (self.layout.width * self.outputs.len()).max(1);
-        UNIT_VALUES.div_ceil(per_row).min(self.layout.height)
+        UNIT_VALUES.div_ceil(per_row).min(self.layout.height.div_ceil(UNITS))
     }
 
     /// Planes that a unit moves, where that is all the step does.
@@ -180,6 +182,16 @@ impl Step {
             Work::Roll { .. } => self.outputs.len().div_ceil(self.rolled()),
             Work::Weights { kernel } => kernel.parts.iter().map(|part| part.packed.blocks.len()).sum(),
             _ => self.layout.height.div_ceil(self.rows()),
+        }
+    }
+
+    /// How long a unit takes, beside the step's others.
+    pub(crate) fn cost(&self, unit: usize) -> usize {
+        match &self.work {
+            Work::Conv { units, .. } | Work::Winograd { units, .. } => {
+                units[unit].blocks.len() * units[unit].range.len()
+            }
+            _ => 1,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::layout::LANES;
 use crate::winograd::Tiles;
 
 /// Transformed inputs of a unit at most, about: with the products of a block, they should stay in the second-level cache.
-const UNIT_BYTES: usize = 1 << 20;
+const UNIT_BYTES: usize = 3 << 18;
 /// Tiles of a unit at most; more would not make any part of it faster.
 const MOST_TILES: usize = 128;
 /// Tiles of a unit at least, where there are as many: two vectors, which all products are best at.
@@ -73,8 +73,10 @@ pub(super) fn units(kernel: &Kernel, tiles: Tiles) -> Vec<Unit> {
         let blocks = part.packed.blocks.len();
         let most = (part.outputs.len() / LEAST_OUTPUTS).clamp(1, blocks);
         let groups = wanted.div_ceil(runs).clamp(1, most);
-        for group in 0..groups {
-            for r in 0..runs {
+        // Two threads have something to do, if that can be.
+        let groups = if runs == 1 { groups.max(blocks.min(2)) } else { groups };
+        for r in 0..runs {
+            for group in 0..groups {
                 units.push(Unit {
                     part: index,
                     blocks: group * blocks / groups..(group + 1) * blocks / groups,
@@ -83,6 +85,8 @@ pub(super) fn units(kernel: &Kernel, tiles: Tiles) -> Vec<Unit> {
             }
         }
     }
+    // What is close together, one thread does.
+    units.sort_by_key(|unit| unit.range.start);
     units
 }
 

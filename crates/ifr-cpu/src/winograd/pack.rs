@@ -1,6 +1,7 @@
 //! Weights, transformed: for each run of a convolution anew, since transformed ones take four times the memory, and nine times
 //! for transposed convolutions.
 #![allow(unsafe_code, reason = "matrices by pointer")]
+#![allow(clippy::needless_range_loop, reason = "x and y name rows and columns throughout")]
 
 use super::transform;
 use super::vector::Vector;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ifr_frame::{ColorModel, Frame, Samples, Time};
-use ifr_timeline::{CutDetector, Thumb, is_same_picture};
+use ifr_timeline::{CutDetector, Thumb, is_other_scene, is_same_picture};
 
 use crate::random::Draw;
 use crate::set::files::{Unread, bytes};
@@ -59,6 +59,8 @@ pub(crate) struct Track {
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
     detector: CutDetector,
+    /// Frames of which the detector has said whether they start a shot.
+    decided: usize,
     last: Option<Arc<Frame>>,
     times: Vec<Option<Time>>,
     steps: Vec<Step>,
@@ -68,7 +70,6 @@ pub(crate) struct Tracker {
 impl Tracker {
     /// Takes the next frame.
     pub(crate) fn push(&mut self, frame: &Arc<Frame>, time: Option<Time>) -> Result<(), Unread> {
-        let cut = self.detector.push(Thumb::of(frame));
         let (step, change) = match &self.last {
             None => (Step::Cut, 0),
             Some(last) if !last.is_like(frame) => {
@@ -83,21 +84,35 @@ impl Tracker {
                 );
                 return Err(Unread::Fault(reason));
             }
-            Some(_) if cut => (Step::Cut, u16::MAX),
             Some(last) => {
                 let step = if is_same_picture(last, frame) { Step::Same } else { Step::On };
                 (step, (difference(last, frame) * 100.0).round().min(65535.0) as u16)
             }
         };
+        self.detector.push(Thumb::of(frame));
         self.steps.push(step);
         self.change.push(change);
+        self.mark_cuts();
         self.times.push(time);
         self.last = Some(Arc::clone(frame));
         Ok(())
     }
 
+    /// Enters what the detector has decided by now.
+    fn mark_cuts(&mut self) {
+        while let Some(cut) = self.detector.pop() {
+            if cut {
+                self.steps[self.decided] = Step::Cut;
+                self.change[self.decided] = u16::MAX;
+            }
+            self.decided += 1;
+        }
+    }
+
     /// What was found; `None` when there was no frame.
     pub(crate) fn finish(mut self) -> Option<Track> {
+        self.detector.finish();
+        self.mark_cuts();
         let last = self.last?;
         let gap = |i: usize| match (self.times[i - 1], self.times[i]) {
             (Some(a), Some(b)) => Some((b - a).as_secs_f64()),
@@ -243,9 +258,7 @@ pub(crate) fn choose(
     while !spans.is_empty() {
         let weights: Vec<f64> = spans.iter().map(|s| s.weight).collect();
         let span = *spans.get(draw.weighted(&weights)?)?;
-        let mut ends = CutDetector::new();
-        ends.push(thumb(span.first)?);
-        if !ends.push(thumb(span.second)?) {
+        if !is_other_scene(&thumb(span.first)?, &thumb(span.second)?) {
             return Some(span);
         }
         let length = span.second - span.first;

@@ -1,8 +1,7 @@
 use std::time::Instant;
 
-use ifr_frame::{Interpolate, InterpolateError, RgbImage};
+use ifr_frame::{Interpolate, InterpolateError, Mirror, RgbImage};
 
-use crate::method::mirror::Mirror;
 use crate::sets::fine;
 use crate::{Case, EvalError, Method, Take};
 

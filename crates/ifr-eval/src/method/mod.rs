@@ -3,7 +3,6 @@
 mod blend;
 mod folder;
 mod interpolated;
-mod mirror;
 
 use ifr_frame::RgbImage;
 

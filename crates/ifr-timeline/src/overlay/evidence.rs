@@ -106,7 +106,8 @@ fn still_edges(range: &[u8], sum: &[u16], w: usize, h: usize, y: usize, out: &mu
     let range = &range[y * w..(y + 1) * w];
     out[0] = 0;
     out[w - 1] = 0;
-    let inner = out[1..w - 1].iter_mut().zip(&range[1..]).zip(&above[1..]).zip(&below[1..]).zip(here.windows(3));
+    let inner =
+        out[1..w - 1].iter_mut().zip(&range[1..]).zip(&above[1..]).zip(&below[1..]).zip(here.windows(3));
     for ((((o, &r), &a), &b), here) in inner {
         let gradient = here[0].abs_diff(here[2]).max(a.abs_diff(b));
         let still = r <= STILL || u16::from(r) * (SHIFT * WINDOW as u16) <= gradient;
@@ -154,9 +155,7 @@ impl Cells {
         let surrounded = |i: usize| {
             let (x, y) = (i % w, i / w);
             let (m, s) = (moving.around(x, y, reach), shown.around(x, y, reach));
-            self.still[i] > 0
-                && company.around(x, y, 1) >= COMPANY
-                && m as f32 >= SURROUNDED * s as f32
+            self.still[i] > 0 && company.around(x, y, 1) >= COMPANY && m as f32 >= SURROUNDED * s as f32
         };
         let mut chosen: Vec<u8> = (0..w * h).map(|i| if surrounded(i) { KEPT } else { 0 }).collect();
         if !chosen.contains(&KEPT) {
@@ -205,8 +204,10 @@ impl Cells {
         let (w, h) = (self.across, self.down);
         let near = |i: usize, reach: usize| {
             let (x, y) = (i % w, i / w);
-            let (rows, columns) =
-                (y.saturating_sub(reach)..(y + reach + 1).min(h), x.saturating_sub(reach)..(x + reach + 1).min(w));
+            let (rows, columns) = (
+                y.saturating_sub(reach)..(y + reach + 1).min(h),
+                x.saturating_sub(reach)..(x + reach + 1).min(w),
+            );
             rows.flat_map(move |y| columns.clone().map(move |x| y * w + x))
         };
         let mut seen = vec![false; w * h];
@@ -235,7 +236,9 @@ impl Cells {
                 }
             }
             let inside = |i: usize| {
-                [(i % w, i / w), (w + i / w, i % w)].iter().any(|&(span, at)| (spans[span].0..spans[span].1).contains(&at))
+                [(i % w, i / w), (w + i / w, i % w)]
+                    .iter()
+                    .any(|&(span, at)| (spans[span].0..spans[span].1).contains(&at))
             };
             let (mut around, mut moving, mut dead) = (0, 0, 0);
             for j in group.iter().flat_map(|&i| near(i, RING)) {

@@ -26,12 +26,24 @@ impl OverlayMask {
         match &plane.samples {
             Samples::U8(v) => {
                 let mut out = v.clone();
-                self.fill_codes(&mut out, plane, step, |c| f32::from(*c), |v| v.round().clamp(0.0, most) as u8);
+                self.fill_codes(
+                    &mut out,
+                    plane,
+                    step,
+                    |c| f32::from(*c),
+                    |v| v.round().clamp(0.0, most) as u8,
+                );
                 Samples::U8(out)
             }
             Samples::U16(v) => {
                 let mut out = v.clone();
-                self.fill_codes(&mut out, plane, step, |c| f32::from(*c), |v| v.round().clamp(0.0, most) as u16);
+                self.fill_codes(
+                    &mut out,
+                    plane,
+                    step,
+                    |c| f32::from(*c),
+                    |v| v.round().clamp(0.0, most) as u16,
+                );
                 Samples::U16(out)
             }
         }

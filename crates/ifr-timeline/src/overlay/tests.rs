@@ -110,9 +110,8 @@ fn letters_over_motion_are_found_and_kept() {
         let kept = Overlaid::keep((*made).clone(), &all[5], &all[6], 0.5).unwrap();
         let unit = f32::from(1_u16 << (format.depth - 8));
         let luma = kept.planes()[0].to_f32();
-        let wrong = (0..SIZE.0 * SIZE.1).filter(|&i| {
-            letter(i % SIZE.0, i / SIZE.0).is_some_and(|c| (luma[i] / unit - c).abs() > 2.0)
-        });
+        let wrong = (0..SIZE.0 * SIZE.1)
+            .filter(|&i| letter(i % SIZE.0, i / SIZE.0).is_some_and(|c| (luma[i] / unit - c).abs() > 2.0));
         assert!(wrong.count() < 60, "{format}");
     }
 }
@@ -138,7 +137,9 @@ fn nothing_is_found_where_nothing_stands_still() {
     // Whole pictures that move: fast, slowly, along stripes; and one that does not move at all.
     let moving = |step: [f32; 2], code: &dyn Fn(f32, f32) -> f32| -> Vec<Arc<Frame>> {
         let at = |i: usize| {
-            frame(PixelFormat::GRAY8, |x, y| code(x as f32 - step[0] * i as f32, y as f32 - step[1] * i as f32))
+            frame(PixelFormat::GRAY8, |x, y| {
+                code(x as f32 - step[0] * i as f32, y as f32 - step[1] * i as f32)
+            })
         };
         (0..12).map(at).collect()
     };

@@ -11,14 +11,34 @@ const RAW_INPUTS: [&str; 5] = ["images", "y4m", "webp", "gif", "yuv4mpegpipe"];
 
 /// The encoder for the source's frames in a container; `None` when the FFmpeg in use has none.
 pub(super) fn default_encoder(source: &SourceInfo, muxer: Muxer) -> Option<Codec> {
-    let video = &source.video;
-    let kind = match video.codec.as_str() {
+    encoder_for(source.video.format, kind_of(source), muxer)
+}
+
+fn kind_of(source: &SourceInfo) -> Kind {
+    match source.video.codec.as_str() {
         _ if RAW_INPUTS.contains(&source.container.as_str()) => Kind::Usual,
-        _ if video.lossless => Kind::Lossless,
+        _ if source.video.lossless => Kind::Lossless,
         "prores" => Kind::ProRes,
         _ => Kind::Usual,
-    };
-    encoder_for(video.format, kind, muxer)
+    }
+}
+
+/// Whether an encoder that was chosen for a lossless source makes less of it; what people should then be told.
+pub(super) fn loses(source: &SourceInfo, codec: Codec) -> Option<String> {
+    let keeps = ["ffv1", "png"].contains(&codec.name().as_str());
+    (kind_of(source) == Kind::Lossless && !keeps).then(|| {
+        format!(
+            "the source is lossless, the output is not ({}): name it .mkv to keep every bit",
+            codec.name()
+        )
+    })
+}
+
+/// Whether a source's frames want a container for which there is a lossless encoder.
+pub(super) fn wants_matroska(source: &SourceInfo, in_mov: bool) -> bool {
+    let format = source.video.format;
+    let in_png = !matches!(format.model, ColorModel::Yuv(_)) && matches!(format.depth, 8 | 16);
+    kind_of(source) == Kind::Lossless && !(in_mov && in_png)
 }
 
 /// What the source's codec tells of what its owner cares for.
@@ -38,7 +58,8 @@ pub(super) fn is_rich(format: PixelFormat) -> bool {
 }
 
 /// The encoder for frames of `format`. The first of these that the FFmpeg in use has and the container takes:
-/// - lossless stays lossless: FFV1 (PNG for RGB in MOV), and ProRes stays ProRes;
+/// - lossless stays lossless: FFV1; in MOV, PNG for RGB and grey, else ProRes, which is not ([`loses`] tells). ProRes stays
+///   ProRes;
 /// - alpha, more than 12 bits, and deep grey: FFV1; in MOV, ProRes 4444 (PNG for deep RGB and grey without alpha); in WebM,
 ///   VP9. MP4 has nothing that players know: alpha and the bits beyond 12 are dropped, with a notice;
 /// - 9 to 12 bits: HEVC, or what else takes that depth;
@@ -49,7 +70,8 @@ pub(super) fn encoder_for(format: PixelFormat, kind: Kind, muxer: Muxer) -> Opti
     let is_yuv = matches!(format.model, ColorModel::Yuv(_));
     let in_png = !is_yuv && matches!(format.depth, 8 | 16);
     let exact: &[&str] = match kind {
-        Kind::Lossless if is_mov && in_png => &["png", "ffv1"],
+        Kind::Lossless if is_mov && in_png => &["png"],
+        Kind::Lossless if is_mov => &["prores_ks"],
         Kind::Lossless => &["ffv1"],
         Kind::ProRes if is_yuv => &["prores_ks"],
         _ if !is_rich(format) => &[],

@@ -104,8 +104,8 @@ fn natural(source: &SourceInfo) -> (&'static str, &'static str) {
     // What encoders for MP4 do not take wants Matroska or QuickTime.
     let rich = choice::is_rich(source.video.format);
     match source.container.split(',').next().unwrap_or("") {
-        "mov" if brand == Some("qt") => ("mov", "mov"),
-        "mov" if rich || source.video.lossless => ("mkv", "matroska"),
+        "mov" if brand == Some("qt") && !choice::wants_matroska(source, true) => ("mov", "mov"),
+        "mov" if rich || choice::wants_matroska(source, false) => ("mkv", "matroska"),
         "mov" => ("mp4", "mp4"),
         "mpegts" => ("ts", "mpegts"),
         "flv" => ("flv", "flv"),

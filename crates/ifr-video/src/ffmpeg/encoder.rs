@@ -78,6 +78,10 @@ impl Encoder {
         let codec = choose_codec(options, source, muxer)?;
         let name = codec.name();
         let mut notices = Vec::new();
+        // Quality 0 is lossless by itself.
+        if options.encoder.is_none() && options.crf != Some(0.0) {
+            notices.extend(source.and_then(|source| choice::loses(source, codec)));
+        }
         let size = (options.width, options.height);
         let FormatChoice { format, convert, notice } = choice::pixel_format(
             codec,

@@ -53,10 +53,17 @@ fn stores_rotation(muxer: Muxer) -> bool {
 
 /// Which of the source's streams an attempt takes: some muxers find out only when the header is written.
 #[derive(Clone, Copy)]
-struct Attempt {
+struct Attempt<'a> {
     data: bool,
     time_code: bool,
+    /// Indices of the streams taken along; `None`: all that the container holds.
+    only: Option<&'a [usize]>,
+    /// Chapters of what is written.
+    chapters: &'a [Chapter],
 }
+
+/// Streams that are tried one by one where the muxer refuses them together; those behind are left out then.
+const MOST_TRIED: usize = 32;
 
 /// The muxer that a file's name asks for.
 pub(super) fn muxer_of(path: &Path) -> Result<Muxer, VideoError> {
@@ -109,11 +116,12 @@ impl Mux {
         check_stretch(options.stretch)?;
         let muxer = muxer_of(&options.path)?;
         let none = Streams::default();
-        let streams = source.map_or(&none, |s| &s.streams.inner);
+        let streams = source.map_or(&none, |s| s.streams.inner.as_ref());
+        let chapters = source.map_or_else(Vec::new, |s| s.streams.chapters());
         let attempts = [
-            Attempt { data: true, time_code: true },
-            Attempt { data: false, time_code: true },
-            Attempt { data: false, time_code: false },
+            Attempt { data: true, time_code: true, only: None, chapters: &chapters },
+            Attempt { data: false, time_code: true, only: None, chapters: &chapters },
+            Attempt { data: false, time_code: false, only: None, chapters: &chapters },
         ];
         let has_data = streams.others.iter().any(|o| o.params.kind() == Kind::Data && !o.is_chapter_track());
         let has_code = streams.video_metadata.iter().chain(&streams.metadata).any(|(k, _)| k == "timecode");
@@ -129,6 +137,34 @@ impl Mux {
                 Err(Failure::Other(e)) => return Err(e),
             }
         }
+        // It may be one stream with a damaged header, or one too many of its kind; muxers do not say which.
+        let mut chosen = Vec::new();
+        let attempt = |chosen: &[usize]| {
+            let attempt = Attempt { data: true, time_code: false, only: Some(chosen), chapters: &chapters };
+            Self::attempt(options, streams, muxer, video, sound.clone(), attempt)
+        };
+        let alone = match attempt(&chosen) {
+            Err(Failure::Other(e)) => return Err(e),
+            Err(Failure::Header(_)) => false,
+            // Each attempt begins the file anew: this one must be gone before the next.
+            Ok(mux) => {
+                drop(mux);
+                true
+            }
+        };
+        if alone && !streams.others.is_empty() {
+            for other in streams.others.iter().take(MOST_TRIED) {
+                chosen.push(other.index);
+                match attempt(&chosen) {
+                    Ok(mux) => drop(mux),
+                    Err(Failure::Header(_)) => drop(chosen.pop()),
+                    Err(Failure::Other(e)) => return Err(e),
+                }
+            }
+            return attempt(&chosen).map_err(|failure| match failure {
+                Failure::Header(e) | Failure::Other(e) => e,
+            });
+        }
         Err(failure.unwrap_or_else(|| VideoError::Option("nothing to write".to_owned())))
     }
 
@@ -138,7 +174,7 @@ impl Mux {
         muxer: Muxer,
         coded: &CodedVideo,
         sound: Option<PcmTrack>,
-        attempt: Attempt,
+        attempt: Attempt<'_>,
     ) -> Result<Self, Failure> {
         let path = &options.path;
         let fault = |e: AvError| Failure::Other(writing(path, e));
@@ -181,6 +217,11 @@ impl Mux {
                 Kind::Data => extras && attempt.data,
                 _ => extras,
             };
+            if wanted && attempt.only.is_some_and(|only| !only.contains(&other.index)) {
+                let (name, index, what) = (muxer.name(), other.index, other.describe());
+                notices.push(format!("{name} refuses stream {index} ({what}): it is left out"));
+                continue;
+            }
             if !wanted {
                 if extras && other.params.kind() == Kind::Data && !other.is_chapter_track() {
                     notices.push(format!(
@@ -206,7 +247,7 @@ impl Mux {
             None => None,
         };
         if extras {
-            for chapter in &streams.chapters {
+            for chapter in attempt.chapters {
                 output.add_chapter(&stretched(chapter, options.stretch)).map_err(fault)?;
             }
         }
@@ -454,7 +495,7 @@ impl Refused {
 }
 
 /// Metadata without what would be wrong of the new file.
-fn fresh(metadata: &[(String, String)], attempt: Attempt) -> Vec<(String, String)> {
+fn fresh(metadata: &[(String, String)], attempt: Attempt<'_>) -> Vec<(String, String)> {
     let keeps = |key: &str| {
         let lower = key.to_ascii_lowercase();
         let statistics = lower.starts_with("_statistics")
@@ -495,6 +536,10 @@ fn set_muxer_options(options: &mut Dict, muxer: Muxer, ticks: Rational, streams:
         options.set(key, "disabled");
     }
     if matches!(muxer.name().as_str(), "mp4" | "mov" | "ipod" | "3gp" | "3g2") {
+        if !from_zero && options.get(key).is_none() {
+            // Of what begins before zero an edit list would show the rest: everything is moved instead.
+            options.set(key, "make_non_negative");
+        }
         // Start offsets are stored in the movie's time scale, milliseconds by default: not exact for most rates. The
         // track's own is doubled by the muxer until it is 10000 or more.
         let mut scale = u64::from(ticks.den.unsigned_abs()).max(1);

@@ -76,7 +76,11 @@ pub(super) fn describe(
         view.duration.and_then(|d| Time::from_pts(d, time_base))
     };
     let duration = stated.or_else(|| input.duration().map(|d| Time::new(d, 1_000_000)));
-    let frames = u64::try_from(view.frames).ok().filter(|&n| n > 0).or_else(|| {
+    // A damaged header may state a length of years. No coded frame takes less than a byte.
+    let plausible = |n: i64| bytes.is_none_or(|bytes| u64::try_from(n).is_ok_and(|n| n <= bytes));
+    let duration = duration.filter(|d| rate.is_none_or(|rate| plausible(d.div_floor(rate.period()))));
+    let counted = Some(view.frames).filter(|&n| plausible(n)).and_then(|n| u64::try_from(n).ok());
+    let frames = counted.filter(|&n| n > 0).or_else(|| {
         let n = duration?.div_floor(rate?.period());
         u64::try_from(n).ok().filter(|&n| n > 0)
     });

@@ -6,6 +6,7 @@ use ifr_frame::{Frame, Time};
 use crate::files::io_error;
 use crate::images::ImageKind;
 use crate::images::pattern::Pattern;
+use crate::images::pixels::needs_tag;
 use crate::images::still::Encoding;
 use crate::{OutputOptions, Sink, StreamPacket, Summary, VideoError};
 
@@ -19,6 +20,7 @@ pub struct ImageSink {
     encoding: Encoding,
     next: u64,
     summary: Summary,
+    notices: Vec<String>,
 }
 
 impl ImageSink {
@@ -70,13 +72,32 @@ impl ImageSink {
         if options.crf.is_some() {
             tracing::warn!("image sequences have no constant rate factor: crf is not used");
         }
-        if options.format.alpha && kind == ImageKind::Jpeg {
-            tracing::warn!("JPEG has no transparency: alpha is dropped");
-        }
+        let notices = losses(options, kind);
         let encoder = kind.codec().to_owned();
         let summary = Summary { encoder, ..Summary::default() };
-        Ok(Self { pattern, encoding: Encoding { kind, quality }, next, summary })
+        Ok(Self { pattern, encoding: Encoding { kind, quality }, next, summary, notices })
     }
+}
+
+/// What images of a kind cannot hold of the frames, one sentence each.
+fn losses(options: &OutputOptions, kind: ImageKind) -> Vec<String> {
+    let name = kind.extension();
+    let mut losses = Vec::new();
+    if kind == ImageKind::Png {
+        return losses;
+    }
+    if options.format.depth > 8 {
+        losses.push(format!("{} frames become 8-bit: .{name} holds no more (PNG does)", options.format));
+    }
+    if options.format.alpha && kind == ImageKind::Jpeg {
+        losses.push("alpha is dropped: JPEG has no transparency (PNG and WebP have)".to_owned());
+    }
+    if needs_tag(options.color) {
+        losses.push(format!(
+            "colours will be shown wrongly: nothing in .{name} says that they are wide gamut or HDR (PNG does)"
+        ));
+    }
+    losses
 }
 
 fn kind_of_pattern(path: &Path, wanted: Option<ImageKind>) -> Result<ImageKind, VideoError> {
@@ -123,6 +144,10 @@ impl Sink for ImageSink {
 
     fn write_packet(&mut self, _: StreamPacket) -> Result<(), VideoError> {
         Ok(())
+    }
+
+    fn notices(&self) -> Vec<String> {
+        self.notices.clone()
     }
 
     fn finish(self: Box<Self>) -> Result<Summary, VideoError> {

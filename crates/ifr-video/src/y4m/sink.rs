@@ -7,6 +7,7 @@ use ifr_frame::{
 };
 
 use crate::files::{io_error, unsupported};
+use crate::images::pixels::needs_tag;
 use crate::y4m::{Interlacing, Y4mHeader};
 use crate::{OutputOptions, Sink, StreamPacket, Summary, VideoError};
 
@@ -27,6 +28,7 @@ pub struct Y4mSink {
     /// How many of a frame's planes are written.
     planes: usize,
     summary: Summary,
+    notices: Vec<String>,
 }
 
 impl std::fmt::Debug for Y4mSink {
@@ -90,11 +92,14 @@ impl Y4mSink {
         let line = header.line().ok_or_else(|| {
             unsupported(&path, format!("y4m has no name for {format} frames: write another container"))
         })?;
+        let mut notices = Vec::new();
         if options.format.alpha && !header.format.alpha {
-            tracing::warn!(
-                "{}: y4m cannot hold the alpha of {} frames; it is dropped",
-                path.display(),
-                options.format
+            notices.push(format!("alpha is dropped: y4m cannot hold that of {} frames", options.format));
+        }
+        if needs_tag(options.color) {
+            notices.push(
+                "y4m states no primaries, transfer and matrix: tell its reader that these frames are wide gamut or HDR"
+                    .to_owned(),
             );
         }
         let mut output: Box<dyn Write + Send> = if path.as_os_str() == "-" {
@@ -106,7 +111,7 @@ impl Y4mSink {
         let summary =
             Summary { bytes: line.len() as u64 + 1, encoder: "rawvideo".to_owned(), ..Summary::default() };
         let (size, planes) = ((options.width, options.height), header.format.planes());
-        Ok(Self { output, path, format: options.format, size, convert, planes, summary })
+        Ok(Self { output, path, format: options.format, size, convert, planes, summary, notices })
     }
 
     fn write(&mut self, frame: &Frame) -> io::Result<()> {
@@ -158,6 +163,10 @@ impl Sink for Y4mSink {
 
     fn write_packet(&mut self, _: StreamPacket) -> Result<(), VideoError> {
         Ok(())
+    }
+
+    fn notices(&self) -> Vec<String> {
+        self.notices.clone()
     }
 
     fn finish(mut self: Box<Self>) -> Result<Summary, VideoError> {

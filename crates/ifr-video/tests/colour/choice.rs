@@ -1,6 +1,8 @@
 //! Which encoder and pixel format frames get when nobody names one.
 
-use crate::support::{clip, copy};
+use ifr_frame::{Primaries, Transfer};
+
+use crate::support::{clip, copy, ffprobe, open};
 use crate::tagged::{checksums, tags};
 
 const PICTURE: &str = "-f lavfi -i testsrc2=size=64x48:rate=25:duration=0.08";
@@ -8,7 +10,7 @@ const PICTURE: &str = "-f lavfi -i testsrc2=size=64x48:rate=25:duration=0.08";
 /// Source codec and pixel format, output, encoder and pixel format expected, and what a notice must say.
 type Case = (&'static str, &'static str, &'static str, &'static str, &'static str, Option<&'static str>);
 
-const CASES: [Case; 35] = [
+const CASES: [Case; 38] = [
     ("libx264", "yuv420p", "a.mp4", "libx264", "yuv420p", None),
     ("libx264", "yuv422p", "a.mkv", "libx264", "yuv422p", None),
     ("libx264", "yuv444p", "a.mov", "libx264", "yuv444p", None),
@@ -46,6 +48,9 @@ const CASES: [Case; 35] = [
     ("ffv1", "ya8", "a.mkv", "ffv1", "ya8", None),
     ("qtrle", "argb", "a.mov", "png", "rgba", None),
     ("v210", "yuv422p10le", "a.mkv", "ffv1", "yuv422p10le", None),
+    ("v210", "yuv422p10le", "a.mov", "prores_ks", "yuv422p10le", Some("source is lossless")),
+    ("libx265", "gray10le", "a.mov", "prores_ks", "yuv444p10le", Some("converted")),
+    ("ffv1", "yuv420p16le", "a.webm", "libvpx-vp9", "yuv420p12le", Some("some loss")),
 ];
 
 #[test]
@@ -77,6 +82,7 @@ fn encoders_match_what_they_are_given() {
             ("libx264", "gray") => "yuv420p",
             ("libvpx-vp9", "yuva420p") => "yuv420p",
             ("prores_ks", "yuva444p10le") => "yuva444p12le",
+            ("prores_ks", "yuv444p10le") => "yuv444p12le",
             _ => expected,
         };
         assert_eq!(tags(&to).get("pix_fmt").map(String::as_str), Some(told), "{case}");
@@ -110,4 +116,36 @@ fn quality_zero_is_lossless() {
         assert!(notices.is_empty(), "{encoder} {format}: {notices:?}");
         assert_eq!(checksums(&from, format), checksums(&to, format), "{encoder} {format}");
     }
+}
+
+#[test]
+fn what_images_and_pipes_cannot_hold_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc";
+    let colour = "-color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc";
+    let from = clip(
+        folder.path(),
+        "in.mkv",
+        &format!("{PICTURE} -pix_fmt yuva444p10le -vf {set} {colour} -c:v ffv1"),
+    );
+    for (name, words) in [
+        ("a_%03d.png", &[][..]),
+        ("a_%03d.jpg", &["8-bit", "alpha is dropped", "HDR"][..]),
+        ("a_%03d.webp", &["8-bit", "HDR"][..]),
+        ("a.y4m", &["alpha is dropped", "HDR"][..]),
+    ] {
+        let (summary, notices) = copy(&from, &folder.path().join(name), |_| {}, |t| t).unwrap();
+        assert_eq!((summary.frames, notices.len()), (2, words.len()), "{name}: {notices:?}");
+        let told = |word: &&str| notices.iter().any(|n| n.contains(*word));
+        assert!(words.iter().all(told), "{name}: {notices:?}");
+    }
+    // PNG has places for all of it.
+    let first = ffprobe(
+        "-show_entries stream=pix_fmt,color_primaries,color_transfer -of default=nw=1",
+        &folder.path().join("a_001.png"),
+    );
+    assert!(first.contains("pix_fmt=rgba64be"), "{first}");
+    let back = open(&folder.path().join("a_%03d.png"));
+    let color = back.info().video.color;
+    assert_eq!((color.primaries, color.transfer), (Primaries::BT2020, Transfer::PQ));
 }

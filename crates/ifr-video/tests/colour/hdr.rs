@@ -68,7 +68,9 @@ fn hdr10_keeps_every_tag() {
         let from = hdr10(folder.path(), source, "topleft");
         let (before, stated) = (tags(&from), hdr(&from, "frame"));
         assert_eq!((before.len(), stated.len()), (5, 12), "{before:?} {stated:?}");
-        for (encoder, name, exact) in OUTPUTS {
+        // What HEVC states in MP4 is read as in Matroska: two outputs tell.
+        let outputs = if source == "in.mkv" { &OUTPUTS[..] } else { &OUTPUTS[1..3] };
+        for &(encoder, name, exact) in outputs {
             if encoder.is_some_and(|e| encoders().iter().all(|known| known.name != e)) {
                 continue;
             }

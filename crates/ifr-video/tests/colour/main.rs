@@ -2,7 +2,6 @@
 #![cfg(feature = "ffmpeg")]
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
-mod bits;
 mod choice;
 mod dropped;
 mod hdr;

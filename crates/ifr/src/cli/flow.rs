@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use ifr::flow::{Plane, Quality, colour_flow, flow, save_flo};
-use ifr::frame::{ColorDescription, Frame, PixelFormat, Samples};
+use ifr::frame::{ColorDescription, Frame, PixelFormat, RgbImage, Samples};
 use ifr::job::Target;
 use ifr::video::images;
 
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Target::new(output.clone()).check(input, args.force)?;
     }
     let read = |path: &Path| images::read_image(path).map_err(Failure::input);
-    let (a, b) = (luma(&read(&args.first)?), luma(&read(&args.second)?));
+    let (a, b) = (luma(&read(&args.first)?.to_rgb()), luma(&read(&args.second)?.to_rgb()));
     let quality = if args.fast { Quality::Fast } else { Quality::Standard };
     let field = flow(&a, &b, quality).map_err(Failure::input)?;
     save_flo(&field, &flo).map_err(Failure::output)?;
@@ -64,8 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// An image's luma in 8-bit codes.
-fn luma(frame: &Frame) -> Plane {
-    let image = frame.to_rgb();
+pub(super) fn luma(image: &RgbImage) -> Plane {
     let (r, g, b) = (image.channel(0), image.channel(1), image.channel(2));
     let width = image.width();
     // BT.601 weights, as everybody takes them for images.
@@ -73,6 +72,12 @@ fn luma(frame: &Frame) -> Plane {
         let i = y * width + x;
         255.0 * (0.299 * r[i] + 0.587 * g[i] + 0.114 * b[i])
     })
+}
+
+/// Packed 8-bit RGB as an image.
+pub(super) fn rgb_image(width: usize, height: usize, packed: &[u8]) -> Result<RgbImage, Failure> {
+    let plane = |c: usize| packed.iter().skip(c).step_by(3).map(|&v| f32::from(v) / 255.0);
+    RgbImage::new(width, height, (0..3).flat_map(plane).collect()).map_err(Failure::internal)
 }
 
 /// Packed 8-bit RGB as a frame.

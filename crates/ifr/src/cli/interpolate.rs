@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, ValueEnum};
-use ifr::Interpolator;
 use ifr::frame::{InterpolateError, Rate};
-use ifr::job::{self, EncoderChoice, Overlays, Plan, Request, Speed, Stretch};
+use ifr::job::{self, EncoderChoice, JobError, Overlays, Plan, Request, Speed, Stretch};
 use ifr::timeline::{AtCut, CutList, CutSource};
+use ifr::{Interpolator, InterpolatorError, MemoryLimit};
 use serde_json::json;
 
+use super::batch::{Entry, Tally, expand};
 use super::model::ModelArgs;
 use super::progress::{Display, Style, plan_json, write_line};
 use super::say::say;
+use super::timing::{Fps, TimingArgs};
 use super::{Failure, interrupt};
 
 /// Turn a video into a smoother or slower one, or make the image between two images.
@@ -25,8 +27,8 @@ use super::{Failure, interrupt};
 /// times; no frame is made across a scene cut. Without --factor, --fps or --slow the number of frames is doubled.
 #[derive(Debug, Parser)]
 pub(crate) struct Args {
-    /// Videos (any container and codec FFmpeg reads), directories or printf patterns of images, animated GIF or
-    /// WebP, `-` for y4m on standard input; or two images, with -t.
+    /// Videos (any container and codec FFmpeg reads), folders of videos, folders or printf patterns of images, animated GIF
+    /// or WebP, `-` for y4m on standard input; or two images, with -t.
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<PathBuf>,
 
@@ -35,17 +37,32 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
 
+    /// A folder for the outputs, by their default names; made if need be.
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    output_dir: Option<PathBuf>,
+
+    /// Take the videos in a folder's subfolders, too; below --output-dir they keep their places.
+    #[arg(short, long)]
+    recursive: bool,
+
+    /// Leave inputs alone whose output is there already, instead of failing.
+    #[arg(long, conflicts_with = "force")]
+    skip_existing: bool,
+
     /// N times as many frames, 2 to 16.
     #[arg(long, value_name = "N", conflicts_with_all = ["fps", "slow"])]
     factor: Option<u32>,
 
-    /// A constant frame rate: 60, 59.94 or 60000/1001.
+    /// A constant frame rate: 60, 59.94, 60000/1001, or a multiple of the input's: 2.5x (2x is --factor 2).
     #[arg(long, value_name = "R")]
-    fps: Option<Rate>,
+    fps: Option<Fps>,
 
     /// Slow motion: N times longer at the same rate (or at --fps), sound stretched.
     #[arg(long, value_name = "N")]
     slow: Option<Stretch>,
+
+    #[command(flatten)]
+    timing: TimingArgs,
 
     /// Between two images: the timestep, above 0 and below 1 [default: 0.5].
     // Negative numbers are told what is wrong with them, not that they are no options.
@@ -105,6 +122,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "R", default_value_t = Request::default_sequence_rate())]
     input_fps: Rate,
 
+    /// What inputs may open beyond themselves, by FFmpeg's names of protocols. `file` lets play lists and other lists of files
+    /// be read; with `http` or `https` they, and inputs, may be addresses.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = protocol)]
+    allow_protocols: Vec<String>,
+
     /// Overwrite existing outputs.
     #[arg(short, long)]
     force: bool,
@@ -121,6 +143,11 @@ pub(crate) struct Args {
     /// Do not check for free space beforehand.
     #[arg(long)]
     no_space_check: bool,
+
+    /// How much memory may be taken, such as 2G, 1500M or 800000k, or auto: no limit. Networks work in lower bands then, and with
+    /// --scale auto at a smaller scale if need be; what is not possible is refused before anything is made.
+    #[arg(long, value_name = "SIZE", default_value_t = MemoryLimit::Auto)]
+    memory: MemoryLimit,
 
     /// Print the plan and stop.
     #[arg(long)]
@@ -149,6 +176,8 @@ enum CutFill {
     Hold,
     /// The nearer of the two.
     Nearest,
+    /// A cross-fade from one to the other.
+    Blend,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -164,6 +193,14 @@ fn key_value(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err(format!("found '{text}', expected KEY=VALUE")),
     }
+}
+
+fn protocol(text: &str) -> Result<String, String> {
+    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if !text.is_empty() && text.len() <= 16 && text.chars().all(known) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("found '{text}', expected names such as file, http or https, with commas between"))
 }
 
 /// Runs the command: all inputs, one after the other. The first failure's exit code is the command's.
@@ -188,23 +225,25 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let requests = requests(args)?;
     let stop = interrupt::flag();
     let mut engine = args.model.interpolator()?;
-    let several = requests.len() > 1;
-    let mut first_failure = None;
+    let mut tally = Tally::new(style, requests.len());
     let mut outputs = HashSet::new();
     for request in &requests {
-        if let Err(failure) = one(args, request, &mut engine, style, &stop, &mut outputs) {
-            let end = !several || stop.load(Ordering::Relaxed);
-            if several {
-                failure.tell();
-            }
-            let told = if several { Failure::already_told } else { |f| f };
-            first_failure.get_or_insert(told(failure));
-            if end {
-                break;
-            }
+        match one(args, request, &mut engine, style, &stop, &mut outputs) {
+            Ok(Outcome::Done) => tally.done(),
+            Ok(Outcome::Skipped) => tally.skipped(),
+            Err(failure) => tally.failed(&request.input, failure),
+        }
+        if stop.load(Ordering::Relaxed) {
+            break;
         }
     }
-    first_failure.map_or(Ok(()), Err)
+    tally.finish()
+}
+
+/// What came of an input that did not fail.
+enum Outcome {
+    Done,
+    Skipped,
 }
 
 fn one(
@@ -214,15 +253,25 @@ fn one(
     style: Style,
     stop: &AtomicBool,
     outputs: &mut HashSet<PathBuf>,
-) -> Result<(), Failure> {
+) -> Result<Outcome, Failure> {
     let planned = job::open(request).and_then(|source| Ok((Plan::new(request, source.info())?, source)));
-    let (plan, source) = planned.map_err(|e| failed(style, e))?;
+    let (plan, source) = match planned {
+        Err(JobError::Exists(path)) if args.skip_existing => {
+            skipped(style, &request.input, &path);
+            return Ok(Outcome::Skipped);
+        }
+        planned => planned.map_err(|e| failed(style, e))?,
+    };
     let video = &plan.source.video;
+    if let MemoryLimit::Bytes(limit) = args.memory {
+        fit(engine, &plan, limit)?;
+    }
     let method = engine.method(video.width, video.height).map_err(Failure::usage)?;
     let plan = plan.with_method(method);
     if !outputs.insert(plan.target.path().to_owned()) {
         return Err(Failure::usage(format!(
-            "{} would be the output of two inputs; interpolate them one at a time, with -o",
+            "{}: its output {} would be that of two inputs; interpolate it by itself, with -o",
+            request.input.display(),
             plan.target.path().display()
         )));
     }
@@ -231,13 +280,13 @@ fn one(
             Style::Json { .. } => write_line(style, &plan_json(&plan)),
             _ => print(&plan),
         }
-        return Ok(());
+        return Ok(Outcome::Done);
     }
     let display = Display::new(style, &plan);
     match job::run(&plan, source, engine, &|p| display.update(p), stop) {
         Ok(report) => {
             display.done(&report);
-            Ok(())
+            Ok(Outcome::Done)
         }
         Err(e) => {
             display.failed(&e);
@@ -246,7 +295,40 @@ fn one(
     }
 }
 
-fn failed(style: Style, error: job::JobError) -> Failure {
+/// Tells that an input is left alone.
+fn skipped(style: Style, input: &Path, output: &Path) {
+    match style {
+        Style::Bar => say!("{}: skipped, {} is there", input.display(), output.display()),
+        Style::Json { .. } => {
+            let (input, output) = (input.to_string_lossy(), output.to_string_lossy());
+            write_line(style, &json!({ "event": "skipped", "input": input, "output": output }));
+        }
+        Style::Quiet => {}
+    }
+}
+
+/// Has the model work in what a limit leaves it beside the rest of the job.
+fn fit(engine: &mut Interpolator, plan: &Plan, limit: u64) -> Result<(), Failure> {
+    let (video, rest) = (&plan.source.video, plan.memory());
+    let told = |error: InterpolatorError| match error {
+        InterpolatorError::Memory { model, width, height, least, advice, .. } => {
+            let of = |bytes: u64| MemoryLimit::Bytes(bytes).to_string();
+            Failure::usage(format!(
+                "--memory {} is not enough for frames of {width}x{height}: {model} takes at least {}, and the program with \
+                 the frames on their way up to {}: allow {}M{advice}; an encoder that looks less far ahead takes less, too \
+                 (--encoder-preset veryfast)",
+                of(limit),
+                of(least),
+                of(rest),
+                (least + rest).div_ceil(1 << 20)
+            ))
+        }
+        other => Failure::usage(other),
+    };
+    engine.fit(video.width, video.height, limit.saturating_sub(rest)).map(|_| ()).map_err(told)
+}
+
+fn failed(style: Style, error: JobError) -> Failure {
     if let Style::Json { .. } = style {
         let value = json!({ "event": "error", "message": error.to_string(), "exit_code": error.exit_code() });
         write_line(style, &value);
@@ -259,20 +341,59 @@ fn print(plan: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{plan}");
 }
 
+impl Args {
+    /// The one input of a job that shards share.
+    pub(super) fn only_input(&self) -> Result<&Path, Failure> {
+        match self.inputs.as_slice() {
+            [input] => Ok(input),
+            inputs => Err(Failure::usage(format!(
+                "found {} inputs, expected one: plan them one by one",
+                inputs.len()
+            ))),
+        }
+    }
+
+    /// What `-o` names.
+    pub(super) fn output(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+
+    /// The request for `input`, to `output`.
+    pub(super) fn request_for(&self, input: &Path, output: Option<PathBuf>) -> Result<Request, Failure> {
+        match requests(self)?.as_slice() {
+            [only] => Ok(Request { input: input.to_owned(), output, ..only.clone() }),
+            all => {
+                Err(Failure::usage(format!("found {} inputs, expected one: plan them one by one", all.len())))
+            }
+        }
+    }
+
+    /// The interpolator.
+    pub(super) fn interpolator(&self) -> Result<Interpolator, Failure> {
+        self.model.interpolator()
+    }
+}
+
 fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
     let speed = match (args.factor, args.fps, args.slow) {
         (Some(n), ..) => Speed::Factor(n),
-        (None, rate, Some(stretch)) => Speed::Slow { stretch, rate },
-        (None, Some(rate), None) => Speed::Rate(rate),
+        (None, None, Some(stretch)) => Speed::Slow { stretch, rate: None },
+        (None, Some(Fps::Rate(rate)), Some(stretch)) => Speed::Slow { stretch, rate: Some(rate) },
+        (None, Some(Fps::Times(_)), Some(_)) => {
+            return Err(Failure::usage("with --slow, --fps takes a rate: --slow 2 --fps 60"));
+        }
+        (None, Some(fps), None) => fps.speed(),
         (None, None, None) => Speed::Factor(2),
     };
+    let range = args.timing.range()?;
     if let Speed::Factor(_) = speed {
         speed.grid(None).map_err(Failure::usage)?;
     }
-    if args.inputs.len() > 1 && args.output.as_ref().is_some_and(|o| !o.is_dir()) {
+    let entries = expand(&args.inputs, args.recursive, speed)?;
+    if entries.len() > 1 && args.output.as_ref().is_some_and(|o| !o.is_dir()) {
         return Err(Failure::usage(format!(
-            "-o names one file, and there are {} inputs; leave it out, or give an existing directory",
-            args.inputs.len()
+            "-o names one file, and there are {} inputs; leave it out, or name a folder with --output-dir",
+            entries.len()
         )));
     }
     let cuts = match (&args.cut_list, args.cuts) {
@@ -280,19 +401,44 @@ fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
         (None, Cuts::Detect) => CutSource::Detect,
         (None, Cuts::Off) => CutSource::Off,
     };
-    let request = |input: &PathBuf| Request {
-        output: args.output.clone(),
+    let folder = |entry: &Entry| {
+        // Joined with nothing, a name would end in a slash, and mean images.
+        let below = Some(&entry.below).filter(|below| !below.as_os_str().is_empty());
+        args.output_dir
+            .as_ref()
+            .map(|folder| below.map_or_else(|| folder.clone(), |below| folder.join(below)))
+    };
+    for folder in entries.iter().filter_map(folder).collect::<HashSet<_>>() {
+        make_folder(&folder)?;
+    }
+    let output = |entry: &Entry| match folder(entry) {
+        // A folder of images becomes one in there; a video is named by what it is.
+        Some(folder) if entry.input.is_dir() => {
+            let input = entry.input.canonicalize().unwrap_or_else(|_| entry.input.clone());
+            let name = input.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Some(folder.join(format!("{name}.{}/", speed.tag())))
+        }
+        Some(folder) => Some(folder),
+        None => args.output.clone(),
+    };
+    let request = |entry: &Entry| Request {
+        output: output(entry),
         sequence_rate: args.input_fps,
         cuts: cuts.clone(),
         at_cut: match args.at_cut {
             CutFill::Hold => AtCut::Hold,
             CutFill::Nearest => AtCut::Nearest,
+            CutFill::Blend => AtCut::Blend,
         },
         overlays: match args.overlays {
             OverlayUse::Keep => Overlays::Keep,
             OverlayUse::Off => Overlays::Off,
         },
         copy_repeats: !args.compute_repeats,
+        range,
+        fields: args.timing.fields(),
+        decimate: args.timing.decimate,
+        dedupe: args.timing.dedupe,
         encoder: EncoderChoice {
             name: args.encoder.clone(),
             crf: args.crf,
@@ -306,9 +452,15 @@ fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
         segment_frames: args.segment_frames,
         check_space: !args.no_space_check,
         threads: args.model.threads.map_or(0, std::num::NonZeroUsize::get),
-        ..Request::new(input, speed)
+        protocols: args.allow_protocols.clone(),
+        ..Request::new(&entry.input, speed)
     };
-    Ok(args.inputs.iter().map(request).collect())
+    Ok(entries.iter().map(request).collect())
+}
+
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    let failed = |e| Failure::output(format!("create the folder {}: {e}", folder.display()));
+    fs::create_dir_all(folder).map_err(failed)
 }
 
 /// The longest cut list read, in bytes.
@@ -331,7 +483,14 @@ fn still(args: &Args, first: &Path, second: &Path, style: Style) -> Result<(), F
     }
     let t = args.timestep.unwrap_or(0.5);
     InterpolateError::check_timestep(t).map_err(|e| failed(style, e.into()))?;
-    let output = args.output.clone().unwrap_or_else(|| job::still_name(first, second, t));
+    let name = job::still_name(first, second, t);
+    let output = match &args.output_dir {
+        Some(folder) => {
+            make_folder(folder)?;
+            folder.join(name.file_name().unwrap_or_default())
+        }
+        None => args.output.clone().unwrap_or(name),
+    };
     let mut engine = args.model.interpolator()?;
     let made = engine.times().made_for(t);
     let notice = (made != t).then(|| {

@@ -1,7 +1,10 @@
 //! One file a subcommand; each turns its arguments into a plan and runs it.
 
+mod batch;
 mod bench;
+mod compare;
 mod convert;
+mod defaults;
 #[cfg(feature = "video")]
 mod demo;
 mod doctor;
@@ -12,20 +15,29 @@ mod flow;
 mod info;
 mod interpolate;
 mod interrupt;
-mod model;
-mod progress;
-mod say;
 #[cfg(feature = "video")]
+mod join;
+mod manual;
+mod model;
+#[cfg(feature = "video")]
+mod plan;
+mod preview;
+mod progress;
+#[cfg(feature = "video")]
+mod run;
+mod say;
 mod sheet;
+mod timing;
 #[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]
 mod train_progress;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 pub(crate) use failure::Failure;
@@ -45,14 +57,31 @@ struct Cli {
     /// Say more (-v what is decided, -vv details, -vvv everything).
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
+
+    /// A file of defaults: its keys are long names of options, in tables for single subcommands [default: ifr.toml in
+    /// $XDG_CONFIG_HOME or ~/.config]. The command line wins.
+    #[arg(id = defaults::FILE, long = "config", value_name = "FILE", global = true)]
+    config_file: Option<PathBuf>,
+
+    /// Read no file of defaults.
+    #[arg(id = defaults::NONE, long = "no-config", global = true, conflicts_with = defaults::FILE)]
+    no_config: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Interpolate(Box<interpolate::Args>),
+    #[cfg(feature = "video")]
+    Plan(Box<plan::Args>),
+    #[cfg(feature = "video")]
+    Run(run::Args),
+    #[cfg(feature = "video")]
+    Join(join::Args),
     Flow(flow::Args),
     Info(info::Args),
     Convert(convert::Args),
+    Compare(compare::Args),
+    Preview(preview::Args),
     Eval(Box<eval::Args>),
     Bench(bench::Args),
     #[cfg(feature = "train")]
@@ -60,17 +89,52 @@ enum Command {
     #[cfg(feature = "video")]
     Demo(demo::Args),
     Doctor(doctor::Args),
+    Completions(manual::CompletionsArgs),
+    Man(manual::ManArgs),
+}
+
+/// The arguments of `ifr plan` in a whole command line.
+#[cfg(feature = "video")]
+fn plan_arguments(line: &[String]) -> Result<plan::Args, String> {
+    let cli = Cli::try_parse_from(line).map_err(|e| e.to_string())?;
+    match cli.command {
+        Command::Plan(args) => Ok(*args),
+        _ => Err("another command".to_owned()),
+    }
 }
 
 /// Runs the command line.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let args: Vec<_> = std::env::args_os().collect();
+    let read = defaults::matches(&Cli::command(), &args);
+    let done = read
+        .and_then(|(matches, line)| run(Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()), line));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell();
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// Runs a command; `line` is the whole of the command line.
+#[cfg_attr(not(feature = "video"), allow(unused_variables, reason = "only plans keep it"))]
+fn run(cli: Cli, line: Vec<std::ffi::OsString>) -> Result<(), Failure> {
     log_to_stderr(cli.verbose);
-    let done = match cli.command {
+    match cli.command {
         Command::Interpolate(args) => interpolate::run(&args),
+        #[cfg(feature = "video")]
+        Command::Plan(args) => plan::run(&args, line),
+        #[cfg(feature = "video")]
+        Command::Run(args) => run::run(&args),
+        #[cfg(feature = "video")]
+        Command::Join(args) => join::run(&args),
         Command::Flow(args) => flow::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Preview(args) => preview::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args),
         #[cfg(feature = "train")]
@@ -78,13 +142,8 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "video")]
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            failure.tell();
-            ExitCode::from(failure.code)
-        }
+        Command::Completions(args) => manual::completions(Cli::command(), &args),
+        Command::Man(args) => manual::man(Cli::command(), &args),
     }
 }
 

@@ -23,6 +23,11 @@ pub(crate) struct ModelArgs {
     #[command(flatten)]
     pub(crate) depth: DepthArgs,
 
+    /// Make each frame the mean over mirrored and time-reversed inputs: a little better (0.1 to 0.2 dB with flow on real clips), at
+    /// eight times the work.
+    #[arg(long)]
+    pub(crate) tta: bool,
+
     /// Threads to compute with [default: all processors this process may use].
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -54,6 +59,7 @@ impl ScaleArgs {
             flow_scale: self.flow_scale,
             refine_scale: self.refine_scale,
             bisect_depth: bisect_depth.unwrap_or_default(),
+            averaged: false,
         }
     }
 }
@@ -105,7 +111,7 @@ impl ModelArgs {
                 self.model
             )));
         }
-        let options = self.scales.options(self.depth);
+        let options = InterpolatorOptions { averaged: self.tta, ..self.scales.options(self.depth) };
         Interpolator::with_options(&self.model, &self.device(), options).map_err(Failure::usage)
     }
 }

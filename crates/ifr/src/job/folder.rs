@@ -10,6 +10,42 @@ use ifr_video::{Segment, SegmentLabel, SegmentSummary};
 use crate::job::journal::LIMIT;
 use crate::job::{Fingerprint, JobError, Journal, JournalEntry, JournalError};
 
+/// Where segments are put.
+pub(super) trait Shelf: Send + 'static {
+    /// What a segment is labelled with.
+    fn label(&self, index: u64) -> SegmentLabel;
+
+    /// The file of a segment that is being made.
+    fn unfinished(&self, index: u64) -> PathBuf;
+
+    /// Gives a segment that was made its name.
+    fn finish(&mut self, index: u64, summary: SegmentSummary) -> Result<(), JobError>;
+}
+
+/// The name of a segment that is whole.
+pub(super) fn segment_file(folder: &Path, index: u64) -> PathBuf {
+    folder.join(format!("{index:06}.seg"))
+}
+
+impl Shelf for Folder {
+    fn label(&self, index: u64) -> SegmentLabel {
+        SegmentLabel { job: self.job, index }
+    }
+
+    fn unfinished(&self, index: u64) -> PathBuf {
+        self.path.join(format!("{index:06}.tmp"))
+    }
+
+    fn finish(&mut self, index: u64, summary: SegmentSummary) -> Result<(), JobError> {
+        let (from, to) = (self.unfinished(index), self.segment(index));
+        fs::rename(&from, &to).map_err(fail("rename", &from))?;
+        let entry = JournalEntry { segment: index, frames: summary.frames, bytes: summary.bytes };
+        self.append(&entry.line())?;
+        self.done.insert(index, entry);
+        Ok(())
+    }
+}
+
 const JOURNAL: &str = "journal.jsonl";
 
 /// The segments of one job, with a journal of those that are done. Nobody else writes there: the journal is locked.
@@ -110,29 +146,9 @@ impl Folder {
         self.done.iter().map(|(&segment, e)| (segment, e.frames)).collect()
     }
 
-    /// What a segment is labelled with.
-    pub(super) fn label(&self, index: u64) -> SegmentLabel {
-        SegmentLabel { job: self.job, index }
-    }
-
     /// The file of a segment that is done.
     pub(super) fn segment(&self, index: u64) -> PathBuf {
-        self.path.join(format!("{index:06}.seg"))
-    }
-
-    /// The file of a segment that is being made.
-    pub(super) fn unfinished(&self, index: u64) -> PathBuf {
-        self.path.join(format!("{index:06}.tmp"))
-    }
-
-    /// Gives a segment that was made its name, and notes it.
-    pub(super) fn finish(&mut self, index: u64, summary: SegmentSummary) -> Result<(), JobError> {
-        let (from, to) = (self.unfinished(index), self.segment(index));
-        fs::rename(&from, &to).map_err(fail("rename", &from))?;
-        let entry = JournalEntry { segment: index, frames: summary.frames, bytes: summary.bytes };
-        self.append(&entry.line())?;
-        self.done.insert(index, entry);
-        Ok(())
+        segment_file(&self.path, index)
     }
 
     /// Removes everything.

@@ -9,6 +9,7 @@ use ifr_frame::{FrameError, Interpolate, InterpolateError, Pair};
 use ifr_timeline::overlay::Overlaid;
 use ifr_timeline::{Make, Planned, Schedule};
 
+use crate::job::fade::cross_fade;
 use crate::job::worker::{Fault, State, Write, send};
 use crate::job::{JobError, Progress};
 
@@ -53,6 +54,10 @@ impl Maker<'_> {
                     state.made += 1;
                     Arc::clone(first.frame())
                 }
+                Make::Blend { first, .. } if !wanted => {
+                    state.repeated += 1;
+                    Arc::clone(first.frame())
+                }
                 Make::Between { first, second, t } => {
                     let begin = Instant::now();
                     if let Some(engine) = engine.take() {
@@ -65,6 +70,13 @@ impl Maker<'_> {
                     state.interpolating += begin.elapsed();
                     state.made += 1;
                     frame
+                }
+                Make::Blend { first, second, t } => {
+                    state.repeated += 1;
+                    // Shots of different sizes or formats cannot be mixed: the nearer one stands in.
+                    let (first, second) = (first.frame(), second.frame());
+                    let nearer = if t > 0.5 { second } else { first };
+                    cross_fade(first, second, t).map_or_else(|| Arc::clone(nearer), Arc::new)
                 }
             };
             state.planned += 1;

@@ -37,10 +37,13 @@ impl Making {
         let work = instants.map(|instants| instants.work(times));
         let (runs, macs) = match (&method.cost, work) {
             (Some(cost), Some(work)) => {
-                // A middle is a pair of its own; an instant of a pair needs only what depends on it.
-                let pairs = if times == Times::Any { work.pairs } else { work.runs };
-                let macs = pairs * cost.pair_macs as f64 + work.runs * cost.instant_macs() as f64;
-                (Some(work.runs), Some(macs))
+                // A middle, or a mirrored pair, is a pair of its own; an instant of a pair needs only what depends on it.
+                let passes = f64::from(method.passes);
+                let shared = times == Times::Any && method.passes == 1;
+                let runs = passes * work.runs;
+                let pairs = if shared { work.pairs } else { runs };
+                let macs = pairs * cost.pair_macs as f64 + runs * cost.instant_macs() as f64;
+                (Some(runs), Some(macs))
             }
             _ => (None, None),
         };

@@ -19,7 +19,9 @@
 //! ```
 
 mod analysis;
+mod decimated;
 mod error;
+mod fade;
 mod fingerprint;
 #[cfg(feature = "video")]
 mod folder;
@@ -27,6 +29,7 @@ mod instants;
 mod journal;
 mod maker;
 mod making;
+mod memory;
 mod naming;
 mod plan;
 mod progress;
@@ -34,6 +37,9 @@ mod request;
 mod run;
 #[cfg(feature = "video")]
 mod segmented;
+#[cfg(feature = "video")]
+mod shard;
+mod shard_plan;
 mod space;
 mod speed;
 mod still;
@@ -49,6 +55,9 @@ pub use plan::Plan;
 pub use progress::{Progress, Report};
 pub use request::{EncoderChoice, Overlays, Request};
 pub use run::{open, run};
+#[cfg(feature = "video")]
+pub use shard::{ShardReport, join_shards, plan_shards, run_shard};
+pub use shard_plan::{FrameTable, ShardPlan, ShardPlanError};
 pub use speed::{Speed, SpeedError, Stretch};
 pub use still::{is_still, still, still_name};
 pub use target::Target;

@@ -5,6 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::job::Speed;
 
+impl Speed {
+    /// What is added to the name of an output that is not named: `x2`, `60fps`, `slow4x`.
+    pub fn tag(self) -> String {
+        tag(self)
+    }
+}
+
 /// What the speed adds to a name: `x2`, `60fps`, `slow4x`.
 fn tag(speed: Speed) -> String {
     let rate = |r: ifr_frame::Rate| {
@@ -12,6 +19,10 @@ fn tag(speed: Speed) -> String {
     };
     match speed {
         Speed::Factor(n) => format!("x{n}"),
+        Speed::Times(times) => {
+            let (num, den) = times.parts();
+            format!("x{}", f64::from(num) / f64::from(den))
+        }
         Speed::Rate(r) => rate(r),
         Speed::Slow { stretch, rate: other } => {
             let (num, den) = stretch.parts();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ifr_frame::{Rate, Time, TimeBase};
 use ifr_timeline::{AtCut, Cadence, CutSource, Grid, Repeats};
-use ifr_video::{OpenOptions, OutputOptions, SourceInfo, VideoError, images};
+use ifr_video::{Fields, OpenOptions, OutputOptions, SourceInfo, VideoError, images};
 
 use crate::Method;
 use crate::job::target::folder_of;
@@ -33,6 +33,8 @@ pub struct Plan {
     pub overlays: Overlays,
     /// Which neighbours are copied instead of computed.
     pub repeats: Repeats,
+    /// Whether frames that repeat the one before are left out.
+    pub dedupe: bool,
     /// Source frames to expect, where the container says.
     pub source_frames: Option<u64>,
     /// Output frames to expect, likewise.
@@ -126,6 +128,7 @@ impl Plan {
                 (true, Stretch::NONE) => Repeats::Similar,
                 (true, _) => Repeats::Equal,
             },
+            dedupe: request.dedupe,
             source_frames: video.frames,
             output_frames,
             notices,
@@ -155,6 +158,12 @@ impl Plan {
         (num.into(), den.into())
     }
 
+    /// How far the source's times may lie from the true ones, in the output's time.
+    pub(super) fn slack(&self) -> Time {
+        let (num, den) = self.stretch_parts();
+        Cadence::new(self.source_time_base(), self.source_rate()).slack().scaled(num, den)
+    }
+
     /// The source's time base.
     pub(super) fn source_time_base(&self) -> TimeBase {
         self.source.video.time_base
@@ -172,6 +181,9 @@ pub(super) fn open_options(request: &Request) -> OpenOptions {
         threads: request.threads,
         audio: request.audio,
         rate: Some(request.sequence_rate),
+        protocols: request.protocols.clone(),
+        fields: if request.decimate { Fields::Match } else { request.fields },
+        range: request.range,
         ..OpenOptions::default()
     }
 }
@@ -262,6 +274,12 @@ fn target(request: &Request, source: &SourceInfo) -> Result<(Target, Vec<String>
             "the input is standard input: say where to write with -o FILE, or -o - for y4m on standard output".into(),
         ));
     }
+    if folder.is_none() && input.to_string_lossy().contains("://") && !input.exists() {
+        return Err(JobError::Request(format!(
+            "{} is an address: say where to write with -o",
+            input.display()
+        )));
+    }
     if from_images {
         let folder = if input.is_dir() { input.clone() } else { folder_of(input) };
         let folder = folder.canonicalize().map_err(|e| {
@@ -326,10 +344,14 @@ impl fmt::Display for Plan {
         let at_cut = match self.at_cut {
             AtCut::Hold => "hold the last frame",
             AtCut::Nearest => "take the nearer frame",
+            AtCut::Blend => "cross-fade",
         };
         write!(f, "  cuts    {cuts}; {at_cut}")?;
         if self.overlays == Overlays::Keep {
             write!(f, "\n  still   captions, logos and bars that stand still are kept")?;
+        }
+        if self.dedupe {
+            write!(f, "\n  repeats left out, each picture at the time it first shows")?;
         }
         if let Some(making) = &self.making {
             write!(f, "\n{making}")?;

@@ -33,6 +33,8 @@ pub struct Report {
     pub made: u64,
     /// Frames that were repeated (at cuts, between equal pictures, at the end).
     pub repeated: u64,
+    /// Source frames that were left out because they repeat the one before.
+    pub left_out: u64,
     /// First frames of new shots, by number in the source.
     pub cuts: Vec<u64>,
     /// Damaged packets or frames that were skipped.

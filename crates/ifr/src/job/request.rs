@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use ifr_frame::Rate;
 use ifr_timeline::{AtCut, CutSource};
+use ifr_video::{Fields, Range};
 
 use crate::job::Speed;
 
@@ -50,6 +51,14 @@ pub struct Request {
     pub overlays: Overlays,
     /// Whether near-identical neighbours are copied instead of computed.
     pub copy_repeats: bool,
+    /// Which part of the input.
+    pub range: Range,
+    /// What becomes of interlaced pictures.
+    pub fields: Fields,
+    /// Whether film that was brought to 30 frames a second becomes film again.
+    pub decimate: bool,
+    /// Whether frames that repeat the one before are left out, and each picture gets the time at which it first showed.
+    pub dedupe: bool,
     /// How to encode.
     pub encoder: EncoderChoice,
     /// Whether sound is taken along.
@@ -65,6 +74,8 @@ pub struct Request {
     pub check_space: bool,
     /// Threads for decoding and encoding; 0 lets FFmpeg choose.
     pub threads: usize,
+    /// What FFmpeg may open beyond the input itself: see [`OpenOptions::protocols`](ifr_video::OpenOptions::protocols).
+    pub protocols: Vec<String>,
 }
 
 impl Request {
@@ -79,6 +90,10 @@ impl Request {
             at_cut: AtCut::Hold,
             overlays: Overlays::Keep,
             copy_repeats: true,
+            range: Range::ALL,
+            fields: Fields::Auto,
+            decimate: false,
+            dedupe: false,
             encoder: EncoderChoice::default(),
             audio: true,
             force: false,
@@ -86,6 +101,7 @@ impl Request {
             segment_frames: None,
             check_space: true,
             threads: 0,
+            protocols: Vec::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -8,6 +9,7 @@ use std::time::Instant;
 use ifr_frame::Interpolate;
 use ifr_video::{Item, Sink, Source, Summary, VideoError};
 
+use crate::job::decimated::Decimated;
 use crate::job::plan::open_options;
 #[cfg(feature = "video")]
 use crate::job::segmented;
@@ -22,7 +24,8 @@ const AHEAD: usize = 4;
 /// # Errors
 /// [`JobError::Input`] when it cannot be read or holds no video.
 pub fn open(request: &Request) -> Result<Box<dyn Source>, JobError> {
-    ifr_video::open(&request.input, &open_options(request)).map_err(JobError::Input)
+    let source = ifr_video::open(&request.input, &open_options(request)).map_err(JobError::Input)?;
+    Ok(if request.decimate { Box::new(Decimated::new(source)) } else { source })
 }
 
 /// Carries out a plan: reader, interpolator and writer run at the same time. `progress` is told after every output
@@ -99,10 +102,12 @@ pub(super) fn pipeline<'a, T: Send + 'static>(
 ) -> Ran<T> {
     let (to_worker, items) = sync_channel(AHEAD);
     let (to_writer, writes) = sync_channel(AHEAD);
-    let reader = thread::spawn(move || read(source, &to_worker));
+    let broken = Arc::new(AtomicBool::new(false));
+    let tells = Arc::clone(&broken);
+    let reader = thread::spawn(move || read(source, &to_worker, &tells));
     let writer = thread::spawn(move || write(&writes));
     let mut worker = worker(to_writer);
-    let result = catch_unwind(AssertUnwindSafe(|| worker.run(&items, stop)));
+    let result = catch_unwind(AssertUnwindSafe(|| worker.run(&items, &broken, stop)));
     let state = std::mem::take(&mut worker.state);
     // Both neighbours end when their channels close: first the file is finished, whatever happened.
     drop((worker, items));
@@ -129,6 +134,7 @@ impl<T> Ran<T> {
             kept: state.kept,
             made: state.made,
             repeated: state.repeated,
+            left_out: state.left_out,
             cuts: state.cuts.clone(),
             skipped: self.skipped,
             notices: self.notices.clone(),
@@ -164,9 +170,13 @@ impl Report {
     }
 }
 
-/// The reader thread: hands items on until the end, an error, or until nobody listens. Returns what was skipped
-/// and what the source has to say.
-fn read(mut source: Box<dyn Source>, to: &SyncSender<Item>) -> (u64, Vec<String>, Option<VideoError>) {
+/// The reader thread: hands items on until the end, an error (`broken` tells before the channel closes), or until nobody
+/// listens. Returns what was skipped and what the source has to say.
+fn read(
+    mut source: Box<dyn Source>,
+    to: &SyncSender<Item>,
+    broken: &AtomicBool,
+) -> (u64, Vec<String>, Option<VideoError>) {
     let error = loop {
         match source.next() {
             Ok(Some(item)) => {
@@ -175,7 +185,10 @@ fn read(mut source: Box<dyn Source>, to: &SyncSender<Item>) -> (u64, Vec<String>
                 }
             }
             Ok(None) => break None,
-            Err(e) => break Some(e),
+            Err(e) => {
+                broken.store(true, Ordering::Relaxed);
+                break Some(e);
+            }
         }
     };
     (source.skipped(), source.notices(), error)

@@ -3,15 +3,15 @@
 
 use std::fs::{self, File};
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use ifr_frame::Interpolate;
+use ifr_frame::{Interpolate, Time};
 use ifr_video::{Joined, OpenOptions, OutputOptions, Segment, SegmentSink, Source, SourceInfo, VideoError};
 
-use crate::job::folder::Folder;
+use crate::job::folder::{Folder, Shelf};
 use crate::job::run::{Ran, pipeline};
 use crate::job::worker::{Division, Worker, Write};
 use crate::job::{Fingerprint, JobError, Plan, Progress, Report};
@@ -33,9 +33,13 @@ pub(super) fn run(
         plan.target.clear()?;
     }
     let folder = Folder::open(path, &Fingerprint::of(plan)?)?;
+    if let Err(e) = check_output(plan, folder.path()) {
+        // A folder that is of no use yet is in the way.
+        return Err(if folder.done().is_empty() { folder.remove().err().unwrap_or(e) } else { e });
+    }
     let done = folder.done();
     let taken_over: u64 = done.values().sum();
-    let writer = Writer { folder, options: plan.output.clone(), source: plan.source.clone(), current: None };
+    let writer = SegmentWriter::new(folder, plan);
     let ran = pipeline(
         source,
         |out| Worker::new(plan, engine, progress, out, Some(Division::new(length, done))),
@@ -43,7 +47,7 @@ pub(super) fn run(
         stop,
     );
     let mut report = ran.report(plan, start);
-    let Ran { written: Written { folder, error: write_error, unfinished }, state, error, .. } = ran;
+    let Ran { written: Written { shelf: folder, error: write_error, unfinished }, state, error, .. } = ran;
     let error = write_error.or(error);
     if error.is_some() || !state.complete {
         return Err(keep(plan, folder, unfinished, error));
@@ -79,6 +83,19 @@ pub(super) fn run(
     }
     report.elapsed = start.elapsed();
     Ok(report)
+}
+
+/// Makes the output's beginning in `folder`, to see that encoder and container take all options and streams: the join would
+/// find out only at the end.
+pub(super) fn check_output(plan: &Plan, folder: &Path) -> Result<(), JobError> {
+    let extension = plan.output.path.extension().unwrap_or_default();
+    let path = folder.join(format!("check-{}", std::process::id())).with_extension(extension);
+    let made =
+        ifr_video::create(&OutputOptions { path: path.clone(), ..plan.output.clone() }, Some(&plan.source));
+    let checked = made.map(drop).map_err(JobError::Output);
+    // Where it could not be made there is nothing to remove.
+    let _ = fs::remove_file(path);
+    checked
 }
 
 /// After an early end: makes a file that plays of what there is, as far as there is room, and says what is kept where.
@@ -134,23 +151,27 @@ pub(super) fn join(
 }
 
 /// The writer thread of such a job.
-struct Writer {
-    folder: Folder,
+pub(super) struct SegmentWriter<S> {
+    shelf: S,
     options: OutputOptions,
     source: SourceInfo,
     current: Option<(u64, SegmentSink)>,
 }
 
 /// What it leaves.
-struct Written {
-    folder: Folder,
-    error: Option<JobError>,
+pub(super) struct Written<S> {
+    pub(super) shelf: S,
+    pub(super) error: Option<JobError>,
     /// The segment that was being made at an early end; it can be read, but is not all there.
-    unfinished: Option<u64>,
+    pub(super) unfinished: Option<u64>,
 }
 
-impl Writer {
-    fn run(mut self, items: &Receiver<Write>) -> Written {
+impl<S: Shelf> SegmentWriter<S> {
+    pub(super) fn new(shelf: S, plan: &Plan) -> Self {
+        Self { shelf, options: plan.output.clone(), source: plan.source.clone(), current: None }
+    }
+
+    pub(super) fn run(mut self, items: &Receiver<Write>) -> Written<S> {
         let mut error = None;
         while let Ok(item) = items.recv() {
             if let Err(e) = self.take(item) {
@@ -160,7 +181,7 @@ impl Writer {
         }
         // A segment that is whole was finished when the next began, or by the end.
         let unfinished = self.current.take().and_then(|(index, sink)| sink.finish().ok().map(|_| index));
-        Written { folder: self.folder, error, unfinished }
+        Written { shelf: self.shelf, error, unfinished }
     }
 
     fn take(&mut self, item: Write) -> Result<(), JobError> {
@@ -172,18 +193,28 @@ impl Writer {
             Write::Packet(_) => Ok(()),
             Write::Segment { index, after } => {
                 self.finish()?;
-                let (path, label) = (self.folder.unfinished(index), self.folder.label(index));
-                let sink = SegmentSink::create(&path, &label, &self.options, Some(&self.source), after);
-                self.current = Some((index, sink.map_err(JobError::Output)?));
-                Ok(())
+                self.begin(index, after)
             }
             Write::End => self.finish(),
         }
     }
 
+    fn begin(&mut self, index: u64, after: Option<Time>) -> Result<(), JobError> {
+        let (path, label) = (self.shelf.unfinished(index), self.shelf.label(index));
+        let sink = SegmentSink::create(&path, &label, &self.options, Some(&self.source), after);
+        self.current = Some((index, sink.map_err(JobError::Output)?));
+        Ok(())
+    }
+
     fn finish(&mut self) -> Result<(), JobError> {
         let Some((index, sink)) = self.current.take() else { return Ok(()) };
         let summary = sink.finish().map_err(JobError::Output)?;
-        self.folder.finish(index, summary)
+        self.shelf.finish(index, summary)
+    }
+
+    /// Makes a segment without frames.
+    pub(super) fn write_empty(&mut self, index: u64) -> Result<(), JobError> {
+        self.begin(index, None)?;
+        self.finish()
     }
 }

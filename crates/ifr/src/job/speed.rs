@@ -80,6 +80,8 @@ impl FromStr for Stretch {
 pub enum Speed {
     /// N times as many frames in the same time, 2 to 16.
     Factor(u32),
+    /// The source's nominal rate times this, constant, in the same time.
+    Times(Stretch),
     /// A constant frame rate, in the same time.
     Rate(Rate),
     /// Slow motion: the output lasts longer, at the source's rate or at the one given.
@@ -100,6 +102,14 @@ pub enum SpeedError {
     /// A stretch out of range, or no number.
     #[error("'{0}' is no slow-motion factor: give a number above 1 and at most 16 (4, 2.5 or 5/2)")]
     Stretch(String),
+    /// A multiple of a nominal rate that there is not.
+    #[error(
+        "{0} times the source's rate needs one, and this video states none: give a rate, for example --fps 60"
+    )]
+    NoRateToMultiply(Stretch),
+    /// The multiple is beyond the highest rate.
+    #[error("{0} times the source's {1} frames a second is more than can be: 100000 are the most")]
+    TooFast(Stretch, Rate),
     /// A fractional stretch of a video without a nominal rate.
     #[error("slowing down by {0} needs an output rate, for this video states none: add --fps")]
     NoRate(Stretch),
@@ -117,6 +127,16 @@ impl Speed {
                 Ok((Grid::Divide(parts), Stretch::NONE))
             }
             Self::Factor(n) => Err(SpeedError::Factor(n)),
+            Self::Times(times) => match (times.whole(), source) {
+                // Divides each interval: no rate is needed, and a variable one stays so.
+                (Some(parts), _) => Self::Factor(parts.get()).grid(source),
+                (None, None) => Err(SpeedError::NoRateToMultiply(times)),
+                (None, Some(rate)) => {
+                    let (num, den) = times.parts();
+                    let rate = rate.scaled(num, den).map_err(|_| SpeedError::TooFast(times, rate))?;
+                    Ok((Grid::Rate(rate), Stretch::NONE))
+                }
+            },
             Self::Rate(rate) => Ok((Grid::Rate(rate), Stretch::NONE)),
             Self::Slow { stretch, rate: Some(rate) } => Ok((Grid::Rate(rate), stretch)),
             Self::Slow { stretch, rate: None } => match (stretch.whole(), source) {
@@ -132,6 +152,7 @@ impl fmt::Display for Speed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Factor(n) => write!(f, "{n} times as many frames"),
+            Self::Times(times) => write!(f, "{times} times as many frames"),
             Self::Rate(rate) => write!(f, "{rate} frames a second"),
             Self::Slow { stretch, rate: None } => write!(f, "{stretch} times slower"),
             Self::Slow { stretch, rate: Some(rate) } => {
@@ -162,6 +183,13 @@ mod tests {
         assert_eq!(slow("4").grid(None).unwrap().0, Grid::Divide(NonZeroU32::new(4).unwrap()));
         assert_eq!(slow("2.5").grid(Some(film)).unwrap().0, Grid::Rate(film));
         assert!(slow("2.5").grid(None).is_err());
+        let times = |text: &str| Speed::Times(text.parse().unwrap());
+        assert_eq!(times("2").grid(None).unwrap().0, Grid::Divide(NonZeroU32::new(2).unwrap()));
+        assert_eq!(
+            times("2.5").grid(Some(film)).unwrap(),
+            (Grid::Rate(Rate::new(60, 1).unwrap()), Stretch::NONE)
+        );
+        assert_eq!(times("2.5").grid(None), Err(SpeedError::NoRateToMultiply("5/2".parse().unwrap())));
         assert_eq!(Speed::Factor(17).grid(None), Err(SpeedError::Factor(17)));
         assert_eq!(Speed::Factor(1).grid(None), Err(SpeedError::Factor(1)));
     }

@@ -148,7 +148,10 @@ impl Target {
     }
 
     /// Removes what an earlier run left unfinished; [`Target::check`] has seen to it that this is wanted.
-    pub(super) fn clear(&self) -> Result<(), JobError> {
+    ///
+    /// # Errors
+    /// [`JobError::Io`] when it cannot be removed.
+    pub fn clear(&self) -> Result<(), JobError> {
         let fail = |path: &Path, source| JobError::Io { action: "remove", path: path.to_owned(), source };
         if let Some(segments) = self.segments().filter(|s| s.exists()) {
             fs::remove_dir_all(&segments).map_err(|e| fail(&segments, e))?;
@@ -165,7 +168,10 @@ impl Target {
     }
 
     /// Gives the finished output its final name.
-    pub(super) fn commit(&self) -> Result<(), JobError> {
+    ///
+    /// # Errors
+    /// [`JobError::Io`] when it cannot be renamed.
+    pub fn commit(&self) -> Result<(), JobError> {
         let fail = |path: &Path, source| JobError::Io { action: "rename", path: path.to_owned(), source };
         match self {
             Self::File { path, partial } => fs::rename(partial, path).map_err(|e| fail(partial, e)),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -12,7 +13,7 @@ use ifr_timeline::overlay::Overlaid;
 use ifr_timeline::{Link, Scheduler, Stamped};
 use ifr_video::{Item, StreamPacket, TimedFrame};
 
-use crate::job::analysis::{Analysed, Analysis};
+use crate::job::analysis::{Analysed, Analysis, Decided};
 use crate::job::maker::Maker;
 use crate::job::{JobError, Plan, Progress};
 
@@ -39,13 +40,20 @@ pub(super) struct Division {
     length: NonZeroU64,
     /// Segments that need not be made, with their frames.
     done: BTreeMap<u64, u64>,
+    /// Those wanted at all.
+    range: Range<u64>,
     /// The segment that the last frames belong to, and whether it is made.
     current: Option<(u64, bool)>,
 }
 
 impl Division {
     pub(super) fn new(length: NonZeroU64, done: BTreeMap<u64, u64>) -> Self {
-        Self { length, done, current: None }
+        Self { length, done, range: 0..u64::MAX, current: None }
+    }
+
+    /// Those of one shard alone.
+    pub(super) fn of_shard(length: NonZeroU64, done: BTreeMap<u64, u64>, range: Range<u64>) -> Self {
+        Self { length, done, range, current: None }
     }
 }
 
@@ -56,6 +64,8 @@ pub(super) struct State {
     pub(super) kept: u64,
     pub(super) made: u64,
     pub(super) repeated: u64,
+    /// Source frames left out because they repeat the one before.
+    pub(super) left_out: u64,
     pub(super) cuts: Vec<u64>,
     pub(super) interpolating: Duration,
     /// The last output frame's time.
@@ -105,21 +115,40 @@ impl<'a> Worker<'a> {
             maker: Maker { engine, progress, expected: plan.output_frames },
             out,
             analysis: Analysis::new(plan),
-            scheduler: Scheduler::new(plan.grid, plan.at_cut),
+            scheduler: Scheduler::new(plan.grid, plan.at_cut).with_slack(plan.slack()),
             division,
             begun: None,
             state: State::default(),
         }
     }
 
-    pub(super) fn run(&mut self, items: &Receiver<Item>, stop: &AtomicBool) -> Result<(), JobError> {
-        match self.drive(items, stop) {
+    /// A worker that begins with frame `first` of a source of which `table` says what was decided; the video begins at
+    /// `origin`.
+    pub(super) fn within(self, table: Arc<Vec<Decided>>, first: u64, origin: Time) -> Self {
+        let plan = self.plan;
+        let (num, den) = plan.stretch_parts();
+        Self {
+            analysis: Analysis::within(plan, table, first),
+            scheduler: Scheduler::within(plan.grid, plan.at_cut, origin.scaled(num, den))
+                .with_slack(plan.slack()),
+            ..self
+        }
+    }
+
+    /// Makes all that the items ask for. `broken` tells whether the reader ended with an error.
+    pub(super) fn run(
+        &mut self,
+        items: &Receiver<Item>,
+        broken: &AtomicBool,
+        stop: &AtomicBool,
+    ) -> Result<(), JobError> {
+        match self.drive(items, broken, stop) {
             Ok(()) | Err(Fault::Gone) => Ok(()),
             Err(Fault::Error(e)) => Err(e),
         }
     }
 
-    fn drive(&mut self, items: &Receiver<Item>, stop: &AtomicBool) -> Result<(), Fault> {
+    fn drive(&mut self, items: &Receiver<Item>, broken: &AtomicBool, stop: &AtomicBool) -> Result<(), Fault> {
         loop {
             if stop.load(Ordering::Relaxed) {
                 return Ok(());
@@ -127,10 +156,20 @@ impl<'a> Worker<'a> {
             match items.recv_timeout(PATIENCE) {
                 Ok(Item::Packet(_)) if self.division.is_some() => {}
                 Ok(Item::Packet(packet)) => send(&self.out, Write::Packet(packet))?,
-                Ok(Item::Frame(frame)) => self.frame(frame, stop)?,
+                Ok(Item::Frame(frame)) => {
+                    self.frame(frame, stop)?;
+                    if self.is_past_range() {
+                        self.state.complete = true;
+                        return Ok(send(&self.out, Write::End)?);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+        }
+        // Where reading failed, more may come when it is tried again: the segment is not whole.
+        if self.division.is_some() && broken.load(Ordering::Relaxed) {
+            return Ok(());
         }
         self.analysis.finish();
         self.advance(stop)?;
@@ -144,6 +183,12 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
+    /// Whether all segments that are wanted were made.
+    fn is_past_range(&self) -> bool {
+        let begun = self.division.as_ref().zip(self.begun);
+        begun.is_some_and(|(division, begun)| begun / division.length >= division.range.end)
+    }
+
     /// Tells the writer where a segment begins. Returns whether the frames of the interval that begins are made: those of
     /// segments that are there are not.
     fn enter_segment(&mut self) -> Result<bool, Fault> {
@@ -152,9 +197,12 @@ impl<'a> Worker<'a> {
         if let Some((_, wanted)) = division.current.filter(|&(current, _)| current == index) {
             return Ok(wanted);
         }
-        let wanted = !division.done.contains_key(&index);
+        let within = division.range.contains(&index);
+        let wanted = within && !division.done.contains_key(&index);
         division.current = Some((index, wanted));
-        self.state.segments.push(index);
+        if within {
+            self.state.segments.push(index);
+        }
         if wanted {
             send(&self.out, Write::Segment { index, after: self.state.position })?;
         }
@@ -169,17 +217,19 @@ impl<'a> Worker<'a> {
 
     /// Makes what the frames that are ready decide.
     fn advance(&mut self, stop: &AtomicBool) -> Result<(), Fault> {
-        while let Some(Analysed { index, frame, pts, duration, link }) = self.analysis.pop() {
+        self.state.left_out = self.analysis.left_out();
+        while let Some(Analysed { index, frame, pts, duration, link, mut passed }) = self.analysis.pop() {
             if link == Link::Cut && index > 0 {
                 self.state.cuts.push(index);
             }
             let (num, den) = self.plan.stretch_parts();
             let duration = duration.map(|d| d.scaled(num, den));
             let stamped = Stamped { frame, pts: pts.scaled(num, den), duration };
+            passed.iter_mut().for_each(|time| *time = time.scaled(num, den));
             let wanted = self.enter_segment()?;
             self.begun = Some(index);
             let Self { scheduler, maker, out, .. } = self;
-            maker.make(scheduler.push(stamped, link), wanted, out, &mut self.state, stop)?;
+            maker.make(scheduler.push_over(passed, stamped, link), wanted, out, &mut self.state, stop)?;
         }
         Ok(())
     }

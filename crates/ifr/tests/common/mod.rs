@@ -10,7 +10,12 @@ use serde_json::Value;
 
 /// Runs `ifr` with the given arguments.
 pub(crate) fn ifr<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ifr")).args(args).output().unwrap()
+    // Whoever runs the tests may have defaults of their own.
+    Command::new(env!("CARGO_BIN_EXE_ifr"))
+        .args(args)
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .output()
+        .unwrap()
 }
 
 /// Runs `ifr`, expects success, returns what it said on standard error.

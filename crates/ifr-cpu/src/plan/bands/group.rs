@@ -14,6 +14,9 @@ use crate::winograd::STEP;
 /// take about a twentieth of the time, so that fewer rows, which would save some 20 MiB, cost more than they are worth.
 const BAND_ROWS: usize = 32;
 
+/// Values of a band's rows, on the largest maps: wider ones have fewer rows, which give threads as much to do.
+const BAND_VALUES: usize = 1 << 16;
+
 /// Steps that run band by band.
 pub(super) struct Group {
     pub(super) range: Range<usize>,
@@ -38,7 +41,10 @@ impl Group {
         let band = match bands {
             Bands::Never => return steps,
             Bands::Rows(rows) => rows,
-            Bands::BySize => BAND_ROWS,
+            Bands::BySize => {
+                let widest = steps.iter().map(|step| step.layout.width).max().unwrap_or(1);
+                BAND_ROWS.min(BAND_VALUES / widest)
+            }
         };
         let band = band.next_multiple_of(STEP).max(STEP);
         if band >= fine {

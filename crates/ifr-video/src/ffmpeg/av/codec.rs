@@ -386,6 +386,12 @@ impl CodecContext {
         }
     }
 
+    /// Forgets what a decoder was given, to go on elsewhere.
+    pub fn flush(&mut self) {
+        // SAFETY: an open decoder.
+        unsafe { ffi::avcodec_flush_buffers(self.0.as_ptr()) };
+    }
+
     pub fn receive_frame(&mut self, frame: &mut AvFrame) -> Result<Step, AvError> {
         // SAFETY: the frame's old content is released by the call.
         step(unsafe { ffi::avcodec_receive_frame(self.0.as_ptr(), frame.as_mut()) })

@@ -34,6 +34,21 @@ impl Dict {
         unsafe { pairs_of(self.0) }
     }
 
+    pub(super) fn copy(&self) -> Self {
+        let pairs = self.pairs();
+        Self::of(pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+    }
+
+    /// The pointer, lent to a function that may change it; [`Self::put_back`] has to follow.
+    pub(super) fn take(&mut self) -> *mut ffi::AVDictionary {
+        std::mem::replace(&mut self.0, ptr::null_mut())
+    }
+
+    /// What became of the pointer that [`Self::take`] lent.
+    pub(super) fn put_back(&mut self, raw: *mut ffi::AVDictionary) {
+        *self = Self(raw);
+    }
+
     pub(super) fn as_mut(&mut self) -> *mut *mut ffi::AVDictionary {
         &raw mut self.0
     }

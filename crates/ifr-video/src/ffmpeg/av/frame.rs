@@ -184,6 +184,14 @@ impl AvFrame {
         }
     }
 
+    /// Whether the picture is marked as two fields of different instants.
+    pub fn is_interlaced(&self) -> bool {
+        #[cfg(ffmpeg_6_1)]
+        return self.get().flags & ffi::AV_FRAME_FLAG_INTERLACED as i32 != 0;
+        #[cfg(not(ffmpeg_6_1))]
+        return self.get().interlaced_frame != 0;
+    }
+
     pub fn sample_aspect(&self) -> Rational {
         Rational::from_c(self.get().sample_aspect_ratio)
     }

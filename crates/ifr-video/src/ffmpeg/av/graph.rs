@@ -81,6 +81,12 @@ impl Graph {
         }
     }
 
+    /// The ticks that timestamps of frames count that are taken out.
+    pub fn time_base(&self) -> Rational {
+        // SAFETY: a configured sink.
+        Rational::from_c(unsafe { ffi::av_buffersink_get_time_base(self.sink.as_ptr()) })
+    }
+
     /// Hands a frame in, or `None` at the end.
     pub fn push(&mut self, frame: Option<&AvFrame>) -> Result<(), AvError> {
         let frame = frame.map_or(ptr::null_mut(), |f| f.as_ptr().cast_mut());

@@ -1,4 +1,5 @@
-use std::ffi::CStr;
+use std::ffi::{CStr, CString, c_int, c_void};
+use std::path::Path;
 use std::ptr::{self, NonNull};
 use std::slice;
 
@@ -45,16 +46,39 @@ impl StreamView {
 }
 
 impl Input {
-    /// Opens a container and reads as much of it as is needed to know its streams.
-    pub fn open(url: &CStr, mut options: Dict) -> Result<Self, AvError> {
+    /// The demuxer that a file's name and first bytes call for.
+    pub fn kind(path: &Path, start: &[u8]) -> Option<String> {
+        let name = CString::new(path.as_os_str().as_encoded_bytes()).ok()?;
+        let mut buffer = start.to_vec();
+        buffer.resize(start.len() + ffi::AVPROBE_PADDING_SIZE as usize, 0);
+        let data = ffi::AVProbeData {
+            filename: name.as_ptr(),
+            buf: buffer.as_mut_ptr(),
+            buf_size: c_int::try_from(start.len()).ok()?,
+            mime_type: ptr::null(),
+        };
+        let mut score = 0;
+        // SAFETY: the buffer is as long as it says, with zeros behind; all outlive the call.
+        let format = unsafe { ffi::av_probe_input_format3(&raw const data, 1, &raw mut score).as_ref() };
+        format.map(|f| owned(f.name))
+    }
+
+    /// Opens a container and reads as much of it as is needed to know its streams. Of decoders that are opened to that end, those
+    /// of streams in the header get `decoder`'s options.
+    pub fn open(url: &CStr, mut options: Dict, decoder: &Dict) -> Result<Self, AvError> {
         let mut context = ptr::null_mut();
         // SAFETY: on failure nothing is left allocated.
         AvError::check(unsafe {
             ffi::avformat_open_input(&raw mut context, url.as_ptr(), ptr::null(), options.as_mut())
         })?;
         let input = NonNull::new(context).map(Self).ok_or(AvError::NO_MEMORY)?;
-        // SAFETY: an open container.
-        AvError::check(unsafe { ffi::avformat_find_stream_info(input.0.as_ptr(), ptr::null_mut()) })?;
+        let mut decoders: Vec<Dict> = (0..input.streams()).map(|_| decoder.copy()).collect();
+        let mut raw: Vec<_> = decoders.iter_mut().map(|dict| dict.take()).collect();
+        // SAFETY: an open container; one dictionary for each of its streams, of which FFmpeg takes what it knows.
+        let found = unsafe { ffi::avformat_find_stream_info(input.0.as_ptr(), raw.as_mut_ptr()) };
+        // What is left of them is freed again.
+        decoders.iter_mut().zip(raw).for_each(|(dict, raw)| dict.put_back(raw));
+        AvError::check(found)?;
         Ok(input)
     }
 
@@ -152,11 +176,36 @@ impl Input {
         }
     }
 
+    /// Whether files of this kind may hold timestamps that start anew in their midst.
+    pub fn may_jump(&self) -> bool {
+        // SAFETY: an open container has a format.
+        unsafe { (*self.get().iformat).flags & ffi::AVFMT_TS_DISCONT as i32 != 0 }
+    }
+
+    /// Goes on reading at the last key frame of stream `index` that is shown no later than `to`, in its ticks.
+    pub fn seek(&mut self, index: usize, to: i64) -> Result<(), AvError> {
+        let index = i32::try_from(index).map_err(|_| AvError::INVALID_ARGUMENT)?;
+        let flags = ffi::AVSEEK_FLAG_BACKWARD as i32;
+        // SAFETY: an open container; the stream's index and the timestamp are checked by the call.
+        AvError::check(unsafe { ffi::avformat_seek_file(self.0.as_ptr(), index, i64::MIN, to, to, flags) })
+            .map(drop)
+    }
+
     /// What reading the file last failed with, if it did.
     pub fn read_error(&self) -> Option<AvError> {
         // SAFETY: null or a valid I/O context.
         let error = unsafe { self.get().pb.as_ref() }.map_or(0, |pb| pb.error);
         AvError::check(error).err().filter(|&e| e != AvError::EOF)
+    }
+}
+
+/// The names of all demuxers; some have several, separated by commas.
+pub fn demuxers() -> Vec<String> {
+    let (mut all, mut state) = (Vec::new(), ptr::null_mut::<c_void>());
+    loop {
+        // SAFETY: `state` is the iterator's own; demuxers are never freed.
+        let Some(demuxer) = (unsafe { ffi::av_demuxer_iterate(&raw mut state).as_ref() }) else { return all };
+        all.push(owned(demuxer.name));
     }
 }
 

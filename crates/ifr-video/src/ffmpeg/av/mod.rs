@@ -22,7 +22,7 @@ pub use dict::Dict;
 pub use error::AvError;
 pub use frame::{AvFrame, Streamed};
 pub use graph::Graph;
-pub use input::{Chapter, Input, StreamView};
+pub use input::{Chapter, Input, StreamView, demuxers};
 pub use log::route_log;
 pub use output::{Muxer, Output};
 pub use packet::Packet;
@@ -82,6 +82,20 @@ pub fn file_url(path: &Path) -> Option<CString> {
     let mut bytes = b"file:".to_vec();
     bytes.extend_from_slice(path.as_os_str().as_encoded_bytes());
     CString::new(bytes).ok()
+}
+
+/// A path that is an address (`https://…`), as it stands. `None` when it holds a NUL byte.
+pub fn address(path: &Path) -> Option<CString> {
+    CString::new(path.as_os_str().as_encoded_bytes()).ok()
+}
+
+/// The most that FFmpeg allocates in one piece, in bytes: the largest picture at four bytes a pixel, and its margins.
+const MAX_ALLOCATION: usize = 4 * ifr_frame::MAX_PIXELS + (64 << 20);
+
+/// Sets FFmpeg's limit on single allocations, for the whole process. Cheap to call again.
+pub fn limit_memory() {
+    // SAFETY: stores a number.
+    unsafe { ffi::av_max_alloc(MAX_ALLOCATION) };
 }
 
 /// The version of the FFmpeg in use, e.g. `5.1.9`.

@@ -114,7 +114,7 @@ impl<'a> Video<'a> {
             )
         })?;
         let spans = || segments.iter().filter_map(|s| s.footer.span);
-        let span = spans().next().zip(spans().last()).map(|(a, b)| Span { first: a.first, ..b });
+        let span = spans().next().zip(spans().next_back()).map(|(a, b)| Span { first: a.first, ..b });
         let ticks = first.video.time_base;
         let base = TimeBase::new(ticks.num.into(), ticks.den.into())?;
         let end = span.and_then(|s| Time::from_pts(s.end, base)).unwrap_or(Time::ZERO);

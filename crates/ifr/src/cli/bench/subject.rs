@@ -6,7 +6,7 @@ use std::time::Instant;
 use ifr::frame::{ColorDescription, Frame, PixelFormat, Samples};
 use ifr::net::{Cost, Network, Parameters, Ratio, Scales};
 use ifr::{Device, Interpolator, InterpolatorOptions, Model};
-use ifr_cpu::{Engine, EngineOptions, Level, StepTime};
+use ifr_cpu::{Engine, EngineOptions, Level, Rows, StepTime};
 use rayon::ThreadPoolBuilder;
 
 use super::figures::Run;
@@ -33,10 +33,17 @@ enum Kind {
 struct Net {
     engine: Engine,
     cost: Cost,
-    images: [Vec<f32>; 2],
     /// What the network is told of the instant: the timestep, and of a prior whatever is there, since the time does not depend
     /// on what it says.
     instant: Vec<Vec<f32>>,
+}
+
+impl Net {
+    /// Makes the frame between the pair at hand.
+    fn at(&mut self, take: impl FnMut(Rows<'_>) + Send) -> Result<(), Failure> {
+        let instant: Vec<&[f32]> = self.instant.iter().map(Vec::as_slice).collect();
+        self.engine.at_rows(&instant, take).map_err(Failure::internal)
+    }
 }
 
 /// Value `i` of made-up image `k`: every value differs from its neighbours, and all programs compute the same.
@@ -88,13 +95,13 @@ impl Subject {
         let cost = Cost::of(&graph, width, height).map_err(Failure::usage)?;
         let pool = ThreadPoolBuilder::new().num_threads(device.threads()).build();
         let pool = Some(Arc::new(pool.map_err(Failure::usage)?));
-        let engine =
+        let mut engine =
             Engine::new(&graph, parameters, EngineOptions { pool, level }).map_err(Failure::internal)?;
-        let images = [1, 2].map(|k| (0..3 * width * height).map(|i| value(i, k) as f32 / 1008.0).collect());
+        engine.set_row_output(true);
         // After the images come the timestep, and of a prior flows to both and a frame.
         let instant = [1, 4 * width * height, 3 * width * height].into_iter().take(graph.inputs().len() - 2);
         let instant = instant.map(|len| vec![0.5; len]).collect();
-        let kind = Kind::Net(Box::new(Net { engine, cost, images, instant }));
+        let kind = Kind::Net(Box::new(Net { engine, cost, instant }));
         Ok(Self { name, weights: Some(weights), size: (width, height), scales: Some(scales), kind })
     }
 
@@ -138,7 +145,7 @@ impl Subject {
     /// Bytes of a network's maps.
     pub(super) fn maps(&self) -> Option<usize> {
         match &self.kind {
-            Kind::Net(net) => Some(net.engine.memory()),
+            Kind::Net(net) => Some(net.engine.maps()),
             Kind::Flow { .. } => None,
         }
     }
@@ -148,11 +155,17 @@ impl Subject {
         match &mut self.kind {
             Kind::Net(net) => {
                 let start = Instant::now();
-                let images = [&net.images[0][..], &net.images[1][..]];
-                net.engine.pair(self.size.0, self.size.1, &images).map_err(Failure::usage)?;
+                let (width, height) = self.size;
+                // As a program would that converts its frames: written row by row where the engine wants them.
+                let image = |image: usize, channel: usize, y: usize, row: &mut [f32]| {
+                    let first = (channel * height + y) * width;
+                    row.iter_mut()
+                        .enumerate()
+                        .for_each(|(x, v)| *v = value(first + x, image + 1) as f32 / 1008.0);
+                };
+                net.engine.pair_with(width, height, image).map_err(Failure::usage)?;
                 let pair = start.elapsed();
-                let instant: Vec<&[f32]> = net.instant.iter().map(Vec::as_slice).collect();
-                net.engine.at(&instant).map_err(Failure::internal)?;
+                net.at(|_| {})?;
                 Ok(Run::new(pair, start.elapsed()))
             }
             Kind::Flow { interpolator, frames } => {
@@ -184,8 +197,14 @@ impl Subject {
     /// The frame that a network made last, as bytes of little-endian floats.
     pub(super) fn frame(&mut self) -> Result<Vec<u8>, Failure> {
         let Kind::Net(net) = &mut self.kind else { return Ok(Vec::new()) };
-        let mut values = vec![0.0; 3 * self.size.0 * self.size.1];
-        net.engine.read_output(0, &mut values).map_err(Failure::internal)?;
+        let (width, height) = self.size;
+        let mut values = vec![0.0; 3 * width * height];
+        net.at(|rows| {
+            for (channel, y) in (0..3).flat_map(|c| rows.rows().map(move |y| (c, y))) {
+                let at = (channel * height + y) * width;
+                values[at..at + width].copy_from_slice(rows.row(channel, y));
+            }
+        })?;
         Ok(values.iter().flat_map(|v: &f32| v.to_le_bytes()).collect())
     }
 }

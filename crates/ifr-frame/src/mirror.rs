@@ -1,19 +1,19 @@
 //! Pictures upside down and the wrong way round.
 
-use ifr_frame::RgbImage;
+use crate::RgbImage;
 
 /// Which way a picture is turned over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mirror {
+pub struct Mirror {
     /// Left and right change places.
-    pub(crate) across: bool,
+    pub across: bool,
     /// Top and bottom change places.
-    pub(crate) down: bool,
+    pub down: bool,
 }
 
 impl Mirror {
     /// All four.
-    pub(crate) const ALL: [Self; 4] = [
+    pub const ALL: [Self; 4] = [
         Self { across: false, down: false },
         Self { across: true, down: false },
         Self { across: false, down: true },
@@ -21,7 +21,7 @@ impl Mirror {
     ];
 
     /// Turns the picture over; a second time turns it back.
-    pub(crate) fn turn(self, image: &mut RgbImage) {
+    pub fn turn(self, image: &mut RgbImage) {
         let (w, h) = (image.width(), image.height());
         for plane in image.channels_mut() {
             if self.across {
