@@ -22,11 +22,6 @@ pub(super) trait Shelf: Send + 'static {
     fn finish(&mut self, index: u64, summary: SegmentSummary) -> Result<(), JobError>;
 }
 
-/// The name of a segment that is whole.
-pub(super) fn segment_file(folder: &Path, index: u64) -> PathBuf {
-    folder.join(format!("{index:06}.seg"))
-}
-
 impl Shelf for Folder {
     fn label(&self, index: u64) -> SegmentLabel {
         SegmentLabel { job: self.job, index }
@@ -148,7 +143,7 @@ impl Folder {
 
     /// The file of a segment that is done.
     pub(super) fn segment(&self, index: u64) -> PathBuf {
-        segment_file(&self.path, index)
+        self.path.join(format!("{index:06}.seg"))
     }
 
     /// Removes everything.

@@ -15,7 +15,7 @@ use ifr_video::{
 
 use crate::job::analysis::{Analysis, Decided};
 use crate::job::decimated::Decimated;
-use crate::job::folder::{Shelf, segment_file};
+use crate::job::folder::Shelf;
 use crate::job::run::{Ran, pipeline};
 use crate::job::segmented::{self, SegmentWriter, Written};
 use crate::job::shard_plan::{Known, PlannedFrame};
@@ -304,10 +304,12 @@ impl Source for Found {
 }
 
 /// The folder that all shards put their segments in. Names of what is unfinished are each process's own, so that nobody
-/// sees or spoils what another is making.
+/// sees or spoils what another is making. All names have the job's: other plans, and files of other people, may be there.
 struct WorkFolder {
     path: PathBuf,
     job: [u8; 16],
+    /// What the job is called in names.
+    name: String,
     /// What this process's unfinished files end in.
     own: String,
     frames: u64,
@@ -320,13 +322,44 @@ impl WorkFolder {
         let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let own = format!("{}-{nanos}-{count}.tmp", std::process::id());
-        Self { path: path.to_owned(), job: shards.job.id(), own, frames: 0 }
+        let job = shards.job.id();
+        let name = job.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        Self { path: path.to_owned(), job, name, own, frames: 0 }
+    }
+
+    /// The file of a segment that is whole.
+    fn segment(&self, index: u64) -> PathBuf {
+        self.path.join(format!("{index:06}-{}.seg", self.name))
+    }
+
+    /// Whether a file is what a process that was killed left of a segment of this job.
+    fn is_unfinished(&self, file: &str) -> bool {
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let parts = file.strip_suffix(".tmp").and_then(|name| name.split_once('.'));
+        parts.is_some_and(|(segment, own)| {
+            segment.split_once('-').is_some_and(|(index, job)| digits(index) && job == self.name)
+                && own.split('-').count() == 3
+                && own.split('-').all(digits)
+        })
+    }
+
+    /// Removes the segments, and the folder if nothing else is in it. The output is there: what stays is only in the way.
+    fn remove(&self, segments: u64) {
+        for index in 0..segments {
+            let _ = fs::remove_file(self.segment(index));
+        }
+        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_some_and(|name| self.is_unfinished(name)) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        let _ = fs::remove_dir(&self.path);
     }
 
     /// Segments that are there, with their frames.
     fn done(&self, range: Range<u64>) -> BTreeMap<u64, u64> {
         let sound = |index: u64| {
-            let segment = Segment::open(&segment_file(&self.path, index)).ok()?;
+            let segment = Segment::open(&self.segment(index)).ok()?;
             (segment.label() == self.label(index)).then_some((index, segment.frames()))
         };
         range.filter_map(sound).collect()
@@ -339,12 +372,12 @@ impl Shelf for WorkFolder {
     }
 
     fn unfinished(&self, index: u64) -> PathBuf {
-        self.path.join(format!("{index:06}.{}", self.own))
+        self.path.join(format!("{index:06}-{}.{}", self.name, self.own))
     }
 
     fn finish(&mut self, index: u64, summary: SegmentSummary) -> Result<(), JobError> {
         let from = self.unfinished(index);
-        fs::rename(&from, segment_file(&self.path, index)).map_err(|source| JobError::Io {
+        fs::rename(&from, self.segment(index)).map_err(|source| JobError::Io {
             action: "rename",
             path: from,
             source,
@@ -372,7 +405,7 @@ pub fn join_shards(
     let mut segments = Vec::new();
     let mut missing = BTreeMap::new();
     for index in 0..shards.segments() {
-        match Segment::open(&segment_file(folder, index)) {
+        match Segment::open(&shelf.segment(index)) {
             Ok(segment) if segment.label() == shelf.label(index) => segments.push(segment),
             _ => *missing.entry(shards.shard_of(index).unwrap_or_default()).or_insert(0_u64) += 1,
         }
@@ -406,20 +439,7 @@ pub fn join_shards(
     })?;
     plan.target.commit()?;
     if !keep {
-        remove(folder, shards.segments());
+        shelf.remove(shards.segments());
     }
     Ok((joined.summary, joined.notices))
-}
-
-/// Removes segments, and the folder if nothing else is in it. The output is there: what stays is only in the way.
-fn remove(folder: &Path, segments: u64) {
-    for index in 0..segments {
-        let _ = fs::remove_file(segment_file(folder, index));
-    }
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.path().extension().is_some_and(|e| e == "tmp") {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-    let _ = fs::remove_dir(folder);
 }
