@@ -59,7 +59,7 @@ fn a_shard_stopped_in_its_last_interval_is_not_done() {
     let mut engine = Interpolator::new(&Model::flow_fast(), &Device::cpu()).unwrap();
     let source = job::open(&request).unwrap();
     let plan = Plan::new(&request, source.info()).unwrap();
-    let shards = job::plan_shards(&plan, source, 2, &|_| {}, &AtomicBool::new(false)).unwrap();
+    let shards = job::plan_shards(&plan, source, 2, &|_| {}, &AtomicBool::new(false)).unwrap().plan;
     let work = dir.path().join("work");
     let stop = AtomicBool::new(false);
     // Frame 9 is there, the one between it and frame 10 is not.

@@ -88,8 +88,8 @@ pub(super) struct Ran<T> {
     pub(super) state: State,
     /// What went wrong with reading or interpolating.
     pub(super) error: Option<JobError>,
-    skipped: u64,
-    notices: Vec<String>,
+    pub(super) skipped: u64,
+    pub(super) notices: Vec<String>,
 }
 
 /// Runs a reader and a writer in threads of their own and the worker in this one, until all are done. The writer is told

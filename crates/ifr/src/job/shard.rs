@@ -37,8 +37,23 @@ pub struct ShardReport {
     pub found: u64,
     /// Frames of those that were made now, and how many of them were interpolated.
     pub written: u64,
+    /// Damaged packets or frames that were skipped.
+    pub skipped: u64,
+    /// What people should be told of reading the input.
+    pub notices: Vec<String>,
     /// Wall-clock time.
     pub elapsed: Duration,
+}
+
+/// What [`plan_shards`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedShards {
+    /// The plan.
+    pub plan: ShardPlan,
+    /// Damaged packets or frames that were skipped.
+    pub skipped: u64,
+    /// What people should be told of reading the input.
+    pub notices: Vec<String>,
 }
 
 /// Reads the whole source of a plan once and decides what depends on all of it. `progress` is told how many frames were
@@ -52,7 +67,7 @@ pub fn plan_shards(
     shards: u64,
     progress: &dyn Fn(u64),
     stop: &AtomicBool,
-) -> Result<ShardPlan, JobError> {
+) -> Result<PlannedShards, JobError> {
     let Some(length) = plan.segments else {
         return Err(JobError::Request(
             "shards are for videos from a file to a file: neither pipes nor images or animations can be shared out"
@@ -84,8 +99,9 @@ pub fn plan_shards(
     if collect(&mut analysis, &mut seen) == 0 {
         return Err(JobError::Empty(plan.input.clone()));
     }
-    ShardPlan::new(job, shards, length, &frames, plan.output.threads)
-        .map_err(|e| JobError::Request(e.to_string()))
+    let shards = ShardPlan::new(job, shards, length, &frames, plan.output.threads)
+        .map_err(|e| JobError::Request(e.to_string()))?;
+    Ok(PlannedShards { plan: shards, skipped: source.skipped(), notices: source.notices() })
 }
 
 /// CRC-32 of a frame's samples.
@@ -146,7 +162,14 @@ pub fn run_shard(
     })?;
     let shelf = || WorkFolder::new(folder, shards);
     let done = shelf().done(segments.clone());
-    let mut report = ShardReport { found: done.len() as u64, segments, written: 0, elapsed: Duration::ZERO };
+    let mut report = ShardReport {
+        found: done.len() as u64,
+        segments,
+        written: 0,
+        skipped: 0,
+        notices: Vec::new(),
+        elapsed: Duration::ZERO,
+    };
     let missing: Vec<u64> = report.segments.clone().filter(|s| !done.contains_key(s)).collect();
     if let (Some(&first), Some(&last)) = (missing.first(), missing.last()) {
         let mut part = Part { plan: &plan, shards, range: first..last + 1, done, seek: true };
@@ -156,7 +179,7 @@ pub fn run_shard(
             part.seek = false;
             made = part.run(shelf(), engine, progress, stop);
         }
-        report.written = made.map_err(|failure| match failure {
+        let made = made.map_err(|failure| match failure {
             Failure::Job(e) => e,
             Failure::Lost => JobError::Input(VideoError::Malformed {
                 path: plan.input.clone(),
@@ -164,9 +187,17 @@ pub fn run_shard(
                 expected: "the same file, decoded by the same version of FFmpeg; plan again".to_owned(),
             }),
         })?;
+        (report.written, report.skipped, report.notices) = (made.written, made.skipped, made.notices);
     }
     report.elapsed = start.elapsed();
     Ok(report)
+}
+
+/// What a part came to.
+struct Made {
+    written: u64,
+    skipped: u64,
+    notices: Vec<String>,
 }
 
 enum Failure {
@@ -191,14 +222,13 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Returns the number of frames written.
     fn run(
         &self,
         shelf: WorkFolder,
         engine: &mut dyn Interpolate,
         progress: &(dyn Fn(&Progress) + Sync),
         stop: &AtomicBool,
-    ) -> Result<u64, Failure> {
+    ) -> Result<Made, Failure> {
         let Self { plan, shards, range, .. } = self;
         let table: Arc<Vec<Decided>> = Arc::new(shards.frames.decided());
         let known = shards.frames.known();
@@ -227,7 +257,13 @@ impl Part<'_> {
             move |items| writer.run(items),
             stop,
         );
-        let Ran { written: Written { shelf, error: write_error, unfinished }, state, error, .. } = ran;
+        let Ran {
+            written: Written { shelf, error: write_error, unfinished },
+            state,
+            error,
+            skipped,
+            notices,
+        } = ran;
         if let Some(index) = unfinished {
             let _ = fs::remove_file(shelf.unfinished(index));
         }
@@ -246,7 +282,7 @@ impl Part<'_> {
         for index in range.clone().filter(|i| !state.segments.contains(i)) {
             writer.write_empty(index)?;
         }
-        Ok(frames)
+        Ok(Made { written: frames, skipped, notices })
     }
 }
 
