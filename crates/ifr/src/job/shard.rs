@@ -280,7 +280,7 @@ impl Part<'_> {
         // Where frames were taken out, a segment may have none; it must be there all the same.
         let mut writer = SegmentWriter::new(shelf, plan);
         for index in range.clone().filter(|i| !state.segments.contains(i)) {
-            writer.write_empty(index)?;
+            writer.write_empty(index).inspect_err(|_| writer.remove_unfinished())?;
         }
         Ok(Made { written: frames, skipped, notices })
     }
