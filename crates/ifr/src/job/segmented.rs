@@ -11,7 +11,7 @@ use std::time::Instant;
 use ifr_frame::{Interpolate, Time};
 use ifr_video::{Joined, OpenOptions, OutputOptions, Segment, SegmentSink, Source, SourceInfo, VideoError};
 
-use crate::job::folder::{Folder, Shelf};
+use crate::job::folder::{Folder, Shelf, sync_names};
 use crate::job::run::{Ran, pipeline};
 use crate::job::worker::{Division, Worker, Write};
 use crate::job::{Fingerprint, JobError, Plan, Progress, Report};
@@ -76,6 +76,7 @@ pub(super) fn run(
     let synced = File::open(path).and_then(|f| f.sync_all());
     synced.map_err(|source| kept(Some(JobError::Io { action: "write", path: path.to_owned(), source })))?;
     plan.target.commit().map_err(|e| kept(Some(e)))?;
+    sync_names(plan.target.folder())?;
     folder.remove()?;
     report.add_summary(&joined.summary, joined.notices, plan, &state);
     if taken_over > 0 {
@@ -170,7 +171,13 @@ pub(super) struct Written<S> {
 
 impl<S: Shelf> SegmentWriter<S> {
     pub(super) fn new(shelf: S, plan: &Plan) -> Self {
-        Self { shelf, options: plan.output.clone(), source: plan.source.clone(), current: None, unnamed: None }
+        Self {
+            shelf,
+            options: plan.output.clone(),
+            source: plan.source.clone(),
+            current: None,
+            unnamed: None,
+        }
     }
 
     pub(super) fn run(mut self, items: &Receiver<Write>) -> Written<S> {

@@ -15,7 +15,7 @@ use ifr_video::{
 
 use crate::job::analysis::{Analysis, Decided};
 use crate::job::decimated::Decimated;
-use crate::job::folder::Shelf;
+use crate::job::folder::{Shelf, sync_names};
 use crate::job::run::{Ran, pipeline};
 use crate::job::segmented::{self, SegmentWriter, Written};
 use crate::job::shard_plan::{Known, PlannedFrame};
@@ -475,6 +475,7 @@ pub fn join_shards(
     })?;
     plan.target.commit()?;
     if !keep {
+        sync_names(plan.target.folder())?;
         shelf.remove(shards.segments());
     }
     Ok((joined.summary, joined.notices))
