@@ -153,7 +153,15 @@ fn a_shard_that_is_killed_is_run_again() {
     };
     let (mut first, mut second) = (run("0"), run("1"));
     // Once its first segment is there, it is killed.
-    while !work.join("000000.seg").exists() {
+    let segment = |begins: &str| {
+        let names = fs::read_dir(&work).into_iter().flatten().map(|e| e.unwrap().path());
+        let is = |p: &PathBuf| {
+            let name = p.file_name().unwrap().to_string_lossy();
+            name.starts_with(begins) && name.ends_with(".seg")
+        };
+        names.into_iter().find(is)
+    };
+    while segment("000000-").is_none() {
         assert!(first.try_wait().unwrap().is_none(), "it must not end before");
     }
     first.kill().unwrap();
@@ -168,15 +176,21 @@ fn a_shard_that_is_killed_is_run_again() {
     ifr_ok(&["join", text(&plan), "-o", text(&out), "--work-dir", text(&work), "--keep"]);
     same(&whole, &out, "killed and run again");
     // A damaged segment is found, and made again.
-    let victim = work.join("000001.seg");
+    let victim = segment("000001-").unwrap();
     let bytes = fs::read(&victim).unwrap();
     fs::write(&victim, &bytes[..bytes.len() / 2]).unwrap();
     let join = ["join", text(&plan), "-o", text(&out), "--work-dir", text(&work), "--force"];
     ifr_fails(&join, 4, "1 of 8 segments");
     ifr_ok(&args);
+    // What is not of this job stays, be its name alike.
+    let others = ["mine.tmp", "000001.tmp", "000001-01234567.1-2-3.tmp", "000001-01234567.seg"];
+    others.iter().for_each(|name| fs::write(work.join(name), "").unwrap());
+    let own = victim.with_extension("").to_str().unwrap().to_owned() + ".12-34-0.tmp";
+    fs::write(&own, "").unwrap();
     ifr_ok(&join);
     same(&whole, &out, "made again");
-    assert!(!work.exists());
+    let left = fs::read_dir(&work).unwrap().count();
+    assert!(left == others.len() && others.iter().all(|name| work.join(name).exists()), "{left} files");
 }
 
 #[test]

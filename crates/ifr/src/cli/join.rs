@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use ifr::job;
 
-use super::plan::{PlanArgs, Planned};
+use super::plan::{PlanArgs, Planned, say_notices};
 use super::say::say;
 use super::{Failure, interrupt};
 
@@ -35,8 +35,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let stop = interrupt::flag();
     let (summary, notices) = job::join_shards(&plan, &shards, &folder, args.keep, &stop)?;
     say!("{}: {} frames, {:.1} MB", plan.target.path().display(), summary.frames, summary.bytes as f64 / 1e6);
-    for notice in notices {
-        say!("notice: {notice}");
-    }
+    say_notices(plan.notices.iter().chain(&notices), 0);
     Ok(())
 }

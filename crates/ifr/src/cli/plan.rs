@@ -1,5 +1,6 @@
 //! `ifr plan`: what shards are made by.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use ifr::Interpolator;
-use ifr::job::{self, JobError, Plan, Request, ShardPlan, Target};
+use ifr::job::{self, JobError, Plan, PlannedShards, Request, ShardPlan, Target};
 
 use super::say::say;
 use super::{Failure, interpolate, interrupt, plan_arguments};
@@ -71,7 +72,8 @@ pub(crate) fn run(args: &Args, line: Vec<OsString>) -> Result<(), Failure> {
             say!("{frames} frames read, {:.1} fps", frames as f64 / begin.elapsed().as_secs_f64());
         }
     };
-    let mut shards = job::plan_shards(&plan, source, args.shards, &progress, &stop)?;
+    let PlannedShards { plan: mut shards, skipped, notices } =
+        job::plan_shards(&plan, source, args.shards, &progress, &stop)?;
     shards.arguments = arguments;
     shards.input = input.to_str().ok_or_else(utf8)?.to_owned();
     shards.container = plan.target.path().extension().unwrap_or_default().to_string_lossy().into_owned();
@@ -87,7 +89,19 @@ pub(crate) fn run(args: &Args, line: Vec<OsString>) -> Result<(), Failure> {
         shards.shards,
         begin.elapsed().as_secs_f64()
     );
+    say_notices(plan.notices.iter().chain(&notices), skipped);
     Ok(())
+}
+
+/// Tells, each once, what there is to know of reading and writing.
+pub(super) fn say_notices<'a>(notices: impl Iterator<Item = &'a String>, skipped: u64) {
+    let mut told = HashSet::new();
+    for notice in notices.filter(|&notice| told.insert(notice)) {
+        say!("notice: {notice}");
+    }
+    if skipped > 0 {
+        say!("warning: {skipped} damaged packets or frames were skipped");
+    }
 }
 
 fn default_name(input: &Path) -> PathBuf {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use ifr::job::{self, Progress};
 
-use super::plan::{PlanArgs, Planned};
+use super::plan::{PlanArgs, Planned, say_notices};
 use super::say::say;
 use super::{Failure, interrupt};
 
@@ -48,5 +48,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         report.written,
         report.elapsed.as_secs_f64()
     );
+    say_notices(report.notices.iter(), report.skipped);
     Ok(())
 }

@@ -22,9 +22,16 @@ pub(super) trait Shelf: Send + 'static {
     fn finish(&mut self, index: u64, summary: SegmentSummary) -> Result<(), JobError>;
 }
 
-/// The name of a segment that is whole.
-pub(super) fn segment_file(folder: &Path, index: u64) -> PathBuf {
-    folder.join(format!("{index:06}.seg"))
+/// Has the disk take the names in a folder, where that can be asked for: what a name replaces may go only then.
+pub(super) fn sync_names(folder: &Path) -> Result<(), JobError> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder).and_then(|f| f.sync_all()) {
+        // Some file systems of networks know no such thing.
+        Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        synced => synced.map_err(fail("write", folder)),
+    }
 }
 
 impl Shelf for Folder {
@@ -39,6 +46,7 @@ impl Shelf for Folder {
     fn finish(&mut self, index: u64, summary: SegmentSummary) -> Result<(), JobError> {
         let (from, to) = (self.unfinished(index), self.segment(index));
         fs::rename(&from, &to).map_err(fail("rename", &from))?;
+        sync_names(&self.path)?;
         let entry = JournalEntry { segment: index, frames: summary.frames, bytes: summary.bytes };
         self.append(&entry.line())?;
         self.done.insert(index, entry);
@@ -148,7 +156,7 @@ impl Folder {
 
     /// The file of a segment that is done.
     pub(super) fn segment(&self, index: u64) -> PathBuf {
-        segment_file(&self.path, index)
+        self.path.join(format!("{index:06}.seg"))
     }
 
     /// Removes everything.

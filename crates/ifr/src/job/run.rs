@@ -88,8 +88,8 @@ pub(super) struct Ran<T> {
     pub(super) state: State,
     /// What went wrong with reading or interpolating.
     pub(super) error: Option<JobError>,
-    skipped: u64,
-    notices: Vec<String>,
+    pub(super) skipped: u64,
+    pub(super) notices: Vec<String>,
 }
 
 /// Runs a reader and a writer in threads of their own and the worker in this one, until all are done. The writer is told
@@ -113,8 +113,10 @@ pub(super) fn pipeline<'a, T: Send + 'static>(
     drop((worker, items));
     let written = writer.join().unwrap_or_else(|panic| resume_unwind(panic));
     let result = result.unwrap_or_else(|panic| resume_unwind(panic));
-    // A reader that waits for a pipe would keep us waiting: after an early end it is left to itself.
-    let (skipped, notices, read_error) = if state.complete || reader.is_finished() {
+    // A reader that waits for a pipe would keep us waiting: after an early end it is left to itself. One that failed waits for
+    // nothing, though it may not have ended yet, and its error is why it is over.
+    let failed = broken.load(Ordering::Relaxed);
+    let (skipped, notices, read_error) = if state.complete || failed || reader.is_finished() {
         reader.join().unwrap_or_else(|panic| resume_unwind(panic))
     } else {
         (0, Vec::new(), None)

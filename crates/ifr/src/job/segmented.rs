@@ -11,7 +11,7 @@ use std::time::Instant;
 use ifr_frame::{Interpolate, Time};
 use ifr_video::{Joined, OpenOptions, OutputOptions, Segment, SegmentSink, Source, SourceInfo, VideoError};
 
-use crate::job::folder::{Folder, Shelf};
+use crate::job::folder::{Folder, Shelf, sync_names};
 use crate::job::run::{Ran, pipeline};
 use crate::job::worker::{Division, Worker, Write};
 use crate::job::{Fingerprint, JobError, Plan, Progress, Report};
@@ -76,6 +76,7 @@ pub(super) fn run(
     let synced = File::open(path).and_then(|f| f.sync_all());
     synced.map_err(|source| kept(Some(JobError::Io { action: "write", path: path.to_owned(), source })))?;
     plan.target.commit().map_err(|e| kept(Some(e)))?;
+    sync_names(plan.target.folder())?;
     folder.remove()?;
     report.add_summary(&joined.summary, joined.notices, plan, &state);
     if taken_over > 0 {
@@ -156,19 +157,27 @@ pub(super) struct SegmentWriter<S> {
     options: OutputOptions,
     source: SourceInfo,
     current: Option<(u64, SegmentSink)>,
+    /// The segment whose file has not got its name.
+    unnamed: Option<u64>,
 }
 
 /// What it leaves.
 pub(super) struct Written<S> {
     pub(super) shelf: S,
     pub(super) error: Option<JobError>,
-    /// The segment that was being made at an early end; it can be read, but is not all there.
+    /// The segment that was being made at an early end: not all of it is there, and after an error its file may be of no use.
     pub(super) unfinished: Option<u64>,
 }
 
 impl<S: Shelf> SegmentWriter<S> {
     pub(super) fn new(shelf: S, plan: &Plan) -> Self {
-        Self { shelf, options: plan.output.clone(), source: plan.source.clone(), current: None }
+        Self {
+            shelf,
+            options: plan.output.clone(),
+            source: plan.source.clone(),
+            current: None,
+            unnamed: None,
+        }
     }
 
     pub(super) fn run(mut self, items: &Receiver<Write>) -> Written<S> {
@@ -180,8 +189,11 @@ impl<S: Shelf> SegmentWriter<S> {
             }
         }
         // A segment that is whole was finished when the next began, or by the end.
-        let unfinished = self.current.take().and_then(|(index, sink)| sink.finish().ok().map(|_| index));
-        Written { shelf: self.shelf, error, unfinished }
+        if let Some((_, sink)) = self.current.take() {
+            // What went wrong first is what is told.
+            let _ = sink.finish();
+        }
+        Written { shelf: self.shelf, error, unfinished: self.unnamed }
     }
 
     fn take(&mut self, item: Write) -> Result<(), JobError> {
@@ -201,6 +213,7 @@ impl<S: Shelf> SegmentWriter<S> {
 
     fn begin(&mut self, index: u64, after: Option<Time>) -> Result<(), JobError> {
         let (path, label) = (self.shelf.unfinished(index), self.shelf.label(index));
+        self.unnamed = Some(index);
         let sink = SegmentSink::create(&path, &label, &self.options, Some(&self.source), after);
         self.current = Some((index, sink.map_err(JobError::Output)?));
         Ok(())
@@ -209,7 +222,16 @@ impl<S: Shelf> SegmentWriter<S> {
     fn finish(&mut self) -> Result<(), JobError> {
         let Some((index, sink)) = self.current.take() else { return Ok(()) };
         let summary = sink.finish().map_err(JobError::Output)?;
-        self.shelf.finish(index, summary)
+        self.shelf.finish(index, summary)?;
+        self.unnamed = None;
+        Ok(())
+    }
+
+    /// Removes the file of a segment that could not be finished.
+    pub(super) fn remove_unfinished(&self) {
+        if let Some(index) = self.unnamed {
+            let _ = fs::remove_file(self.shelf.unfinished(index));
+        }
     }
 
     /// Makes a segment without frames.

@@ -15,7 +15,7 @@ use ifr_video::{
 
 use crate::job::analysis::{Analysis, Decided};
 use crate::job::decimated::Decimated;
-use crate::job::folder::{Shelf, segment_file};
+use crate::job::folder::{Shelf, sync_names};
 use crate::job::run::{Ran, pipeline};
 use crate::job::segmented::{self, SegmentWriter, Written};
 use crate::job::shard_plan::{Known, PlannedFrame};
@@ -37,8 +37,23 @@ pub struct ShardReport {
     pub found: u64,
     /// Frames of those that were made now, and how many of them were interpolated.
     pub written: u64,
+    /// Damaged packets or frames that were skipped.
+    pub skipped: u64,
+    /// What people should be told of reading the input.
+    pub notices: Vec<String>,
     /// Wall-clock time.
     pub elapsed: Duration,
+}
+
+/// What [`plan_shards`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedShards {
+    /// The plan.
+    pub plan: ShardPlan,
+    /// Damaged packets or frames that were skipped.
+    pub skipped: u64,
+    /// What people should be told of reading the input.
+    pub notices: Vec<String>,
 }
 
 /// Reads the whole source of a plan once and decides what depends on all of it. `progress` is told how many frames were
@@ -52,7 +67,7 @@ pub fn plan_shards(
     shards: u64,
     progress: &dyn Fn(u64),
     stop: &AtomicBool,
-) -> Result<ShardPlan, JobError> {
+) -> Result<PlannedShards, JobError> {
     let Some(length) = plan.segments else {
         return Err(JobError::Request(
             "shards are for videos from a file to a file: neither pipes nor images or animations can be shared out"
@@ -84,8 +99,9 @@ pub fn plan_shards(
     if collect(&mut analysis, &mut seen) == 0 {
         return Err(JobError::Empty(plan.input.clone()));
     }
-    ShardPlan::new(job, shards, length, &frames, plan.output.threads)
-        .map_err(|e| JobError::Request(e.to_string()))
+    let shards = ShardPlan::new(job, shards, length, &frames, plan.output.threads)
+        .map_err(|e| JobError::Request(e.to_string()))?;
+    Ok(PlannedShards { plan: shards, skipped: source.skipped(), notices: source.notices() })
 }
 
 /// CRC-32 of a frame's samples.
@@ -146,7 +162,14 @@ pub fn run_shard(
     })?;
     let shelf = || WorkFolder::new(folder, shards);
     let done = shelf().done(segments.clone());
-    let mut report = ShardReport { found: done.len() as u64, segments, written: 0, elapsed: Duration::ZERO };
+    let mut report = ShardReport {
+        found: done.len() as u64,
+        segments,
+        written: 0,
+        skipped: 0,
+        notices: Vec::new(),
+        elapsed: Duration::ZERO,
+    };
     let missing: Vec<u64> = report.segments.clone().filter(|s| !done.contains_key(s)).collect();
     if let (Some(&first), Some(&last)) = (missing.first(), missing.last()) {
         let mut part = Part { plan: &plan, shards, range: first..last + 1, done, seek: true };
@@ -156,7 +179,7 @@ pub fn run_shard(
             part.seek = false;
             made = part.run(shelf(), engine, progress, stop);
         }
-        report.written = made.map_err(|failure| match failure {
+        let made = made.map_err(|failure| match failure {
             Failure::Job(e) => e,
             Failure::Lost => JobError::Input(VideoError::Malformed {
                 path: plan.input.clone(),
@@ -164,9 +187,17 @@ pub fn run_shard(
                 expected: "the same file, decoded by the same version of FFmpeg; plan again".to_owned(),
             }),
         })?;
+        (report.written, report.skipped, report.notices) = (made.written, made.skipped, made.notices);
     }
     report.elapsed = start.elapsed();
     Ok(report)
+}
+
+/// What a part came to.
+struct Made {
+    written: u64,
+    skipped: u64,
+    notices: Vec<String>,
 }
 
 enum Failure {
@@ -191,14 +222,13 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Returns the number of frames written.
     fn run(
         &self,
         shelf: WorkFolder,
         engine: &mut dyn Interpolate,
         progress: &(dyn Fn(&Progress) + Sync),
         stop: &AtomicBool,
-    ) -> Result<u64, Failure> {
+    ) -> Result<Made, Failure> {
         let Self { plan, shards, range, .. } = self;
         let table: Arc<Vec<Decided>> = Arc::new(shards.frames.decided());
         let known = shards.frames.known();
@@ -227,7 +257,13 @@ impl Part<'_> {
             move |items| writer.run(items),
             stop,
         );
-        let Ran { written: Written { shelf, error: write_error, unfinished }, state, error, .. } = ran;
+        let Ran {
+            written: Written { shelf, error: write_error, unfinished },
+            state,
+            error,
+            skipped,
+            notices,
+        } = ran;
         if let Some(index) = unfinished {
             let _ = fs::remove_file(shelf.unfinished(index));
         }
@@ -244,9 +280,9 @@ impl Part<'_> {
         // Where frames were taken out, a segment may have none; it must be there all the same.
         let mut writer = SegmentWriter::new(shelf, plan);
         for index in range.clone().filter(|i| !state.segments.contains(i)) {
-            writer.write_empty(index)?;
+            writer.write_empty(index).inspect_err(|_| writer.remove_unfinished())?;
         }
-        Ok(frames)
+        Ok(Made { written: frames, skipped, notices })
     }
 }
 
@@ -304,10 +340,12 @@ impl Source for Found {
 }
 
 /// The folder that all shards put their segments in. Names of what is unfinished are each process's own, so that nobody
-/// sees or spoils what another is making.
+/// sees or spoils what another is making. All names have the job's: other plans, and files of other people, may be there.
 struct WorkFolder {
     path: PathBuf,
     job: [u8; 16],
+    /// What the job is called in names.
+    name: String,
     /// What this process's unfinished files end in.
     own: String,
     frames: u64,
@@ -320,13 +358,44 @@ impl WorkFolder {
         let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let own = format!("{}-{nanos}-{count}.tmp", std::process::id());
-        Self { path: path.to_owned(), job: shards.job.id(), own, frames: 0 }
+        let job = shards.job.id();
+        let name = job.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        Self { path: path.to_owned(), job, name, own, frames: 0 }
+    }
+
+    /// The file of a segment that is whole.
+    fn segment(&self, index: u64) -> PathBuf {
+        self.path.join(format!("{index:06}-{}.seg", self.name))
+    }
+
+    /// Whether a file is what a process that was killed left of a segment of this job.
+    fn is_unfinished(&self, file: &str) -> bool {
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let parts = file.strip_suffix(".tmp").and_then(|name| name.split_once('.'));
+        parts.is_some_and(|(segment, own)| {
+            segment.split_once('-').is_some_and(|(index, job)| digits(index) && job == self.name)
+                && own.split('-').count() == 3
+                && own.split('-').all(digits)
+        })
+    }
+
+    /// Removes the segments, and the folder if nothing else is in it. The output is there: what stays is only in the way.
+    fn remove(&self, segments: u64) {
+        for index in 0..segments {
+            let _ = fs::remove_file(self.segment(index));
+        }
+        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_some_and(|name| self.is_unfinished(name)) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        let _ = fs::remove_dir(&self.path);
     }
 
     /// Segments that are there, with their frames.
     fn done(&self, range: Range<u64>) -> BTreeMap<u64, u64> {
         let sound = |index: u64| {
-            let segment = Segment::open(&segment_file(&self.path, index)).ok()?;
+            let segment = Segment::open(&self.segment(index)).ok()?;
             (segment.label() == self.label(index)).then_some((index, segment.frames()))
         };
         range.filter_map(sound).collect()
@@ -339,12 +408,12 @@ impl Shelf for WorkFolder {
     }
 
     fn unfinished(&self, index: u64) -> PathBuf {
-        self.path.join(format!("{index:06}.{}", self.own))
+        self.path.join(format!("{index:06}-{}.{}", self.name, self.own))
     }
 
     fn finish(&mut self, index: u64, summary: SegmentSummary) -> Result<(), JobError> {
         let from = self.unfinished(index);
-        fs::rename(&from, segment_file(&self.path, index)).map_err(|source| JobError::Io {
+        fs::rename(&from, self.segment(index)).map_err(|source| JobError::Io {
             action: "rename",
             path: from,
             source,
@@ -372,7 +441,7 @@ pub fn join_shards(
     let mut segments = Vec::new();
     let mut missing = BTreeMap::new();
     for index in 0..shards.segments() {
-        match Segment::open(&segment_file(folder, index)) {
+        match Segment::open(&shelf.segment(index)) {
             Ok(segment) if segment.label() == shelf.label(index) => segments.push(segment),
             _ => *missing.entry(shards.shard_of(index).unwrap_or_default()).or_insert(0_u64) += 1,
         }
@@ -406,20 +475,8 @@ pub fn join_shards(
     })?;
     plan.target.commit()?;
     if !keep {
-        remove(folder, shards.segments());
+        sync_names(plan.target.folder())?;
+        shelf.remove(shards.segments());
     }
     Ok((joined.summary, joined.notices))
-}
-
-/// Removes segments, and the folder if nothing else is in it. The output is there: what stays is only in the way.
-fn remove(folder: &Path, segments: u64) {
-    for index in 0..segments {
-        let _ = fs::remove_file(segment_file(folder, index));
-    }
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.path().extension().is_some_and(|e| e == "tmp") {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-    let _ = fs::remove_dir(folder);
 }

@@ -157,7 +157,10 @@ impl<'a> Worker<'a> {
                 Ok(Item::Packet(_)) if self.division.is_some() => {}
                 Ok(Item::Packet(packet)) => send(&self.out, Write::Packet(packet))?,
                 Ok(Item::Frame(frame)) => {
-                    self.frame(frame, stop)?;
+                    // What was cut short is not whole: nothing after it may begin, or it would pass for whole.
+                    if !self.frame(frame, stop)? {
+                        return Ok(());
+                    }
                     if self.is_past_range() {
                         self.state.complete = true;
                         return Ok(send(&self.out, Write::End)?);
@@ -172,7 +175,9 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         self.analysis.finish();
-        self.advance(stop)?;
+        if !self.advance(stop)? {
+            return Ok(());
+        }
         let wanted = self.enter_segment()?;
         let Self { scheduler, maker, out, .. } = self;
         let done = maker.make(scheduler.finish(), wanted, out, &mut self.state, stop)?;
@@ -209,14 +214,15 @@ impl<'a> Worker<'a> {
         Ok(wanted)
     }
 
-    fn frame(&mut self, timed: TimedFrame, stop: &AtomicBool) -> Result<(), Fault> {
+    /// As [`Self::advance`], after taking a frame.
+    fn frame(&mut self, timed: TimedFrame, stop: &AtomicBool) -> Result<bool, Fault> {
         self.analysis.push(timed).map_err(Fault::Error)?;
         self.state.read = self.analysis.read();
         self.advance(stop)
     }
 
-    /// Makes what the frames that are ready decide.
-    fn advance(&mut self, stop: &AtomicBool) -> Result<(), Fault> {
+    /// Makes what the frames that are ready decide; `false` if stopped before all of it was made.
+    fn advance(&mut self, stop: &AtomicBool) -> Result<bool, Fault> {
         self.state.left_out = self.analysis.left_out();
         while let Some(Analysed { index, frame, pts, duration, link, mut passed }) = self.analysis.pop() {
             if link == Link::Cut && index > 0 {
@@ -229,9 +235,12 @@ impl<'a> Worker<'a> {
             let wanted = self.enter_segment()?;
             self.begun = Some(index);
             let Self { scheduler, maker, out, .. } = self;
-            maker.make(scheduler.push_over(passed, stamped, link), wanted, out, &mut self.state, stop)?;
+            let schedule = scheduler.push_over(passed, stamped, link);
+            if !maker.make(schedule, wanted, out, &mut self.state, stop)? {
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
