@@ -4,7 +4,8 @@
 
 mod support;
 
-use ifr_frame::{ColorModel, Matrix, PixelFormat, Primaries, Range, Subsampling, Transfer};
+use ifr_frame::{ColorModel, Matrix, PixelFormat, Primaries, Range, Subsampling, Time, Transfer};
+use ifr_video::{Fields, Item, OpenOptions};
 use support::{clip, ffmpeg, frames, open, probed_times, raw, times};
 
 fn same_samples(name: &str, arguments: &str, raw_format: &str) {
@@ -162,4 +163,28 @@ fn full_range_and_subsampling_of_jpeg() {
     let v = &source.info().video;
     assert_eq!(v.format, PixelFormat::yuv(Subsampling::S422, 8));
     assert_eq!(v.color.range, Range::Full);
+}
+
+#[test]
+fn beginning_later_is_beginning_at_a_key_frame_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let coded = "-f lavfi -i testsrc2=size=64x48:rate=25:duration=4 -c:v libx264 -preset ultrafast -g 5 -keyint_min 5";
+    let first = |path: &std::path::Path, fields| {
+        let seek = Some(Time::new(2, 1));
+        let options = OpenOptions { seek, fields, ..OpenOptions::default() };
+        let mut source = ifr_video::open(path, &options).unwrap();
+        loop {
+            if let Some(Item::Frame(frame)) = source.next().unwrap() {
+                return frame.pts;
+            }
+        }
+    };
+    let file = clip(folder.path(), "a.mp4", coded);
+    for fields in [Fields::Keep, Fields::Double, Fields::Merge] {
+        let at = first(&file, fields);
+        assert!(Time::new(1, 1) < at && at <= Time::new(2, 1), "{fields:?}: {at}");
+    }
+    // A clock that may start anew is followed from the beginning.
+    let stream = clip(folder.path(), "a.ts", coded);
+    assert_eq!(first(&stream, Fields::Keep), frames(&stream)[0].pts);
 }

@@ -259,8 +259,14 @@ impl FileSource {
 
     /// Goes on from a key frame before `time`; from the beginning, where the container finds none.
     fn begin_at(&mut self, time: Time) -> Result<(), VideoError> {
-        let ticks = time.to_pts(self.info.video.time_base);
-        if self.go_to(ticks)? || self.go_to(i64::MIN)? {
+        // A clock that may start anew is followed from the beginning: elsewhere it would count from another zero.
+        if self.continuity.is_some() {
+            return Ok(());
+        }
+        // The stream's own ticks: those of the info are finer where fields become pictures.
+        let ticks = self.pictures.ticks;
+        let base = TimeBase::new(ticks.num.into(), ticks.den.into())?;
+        if self.go_to(time.to_pts(base))? || self.go_to(i64::MIN)? {
             self.frames = self.frames.max(1);
             return Ok(());
         }
