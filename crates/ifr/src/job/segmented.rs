@@ -1,6 +1,7 @@
 //! Jobs whose video is coded in segments: what is done is never lost, and whoever made which segment when, the joined
 //! output is the same.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -101,9 +102,11 @@ pub(super) fn check_output(plan: &Plan, folder: &Path) -> Result<(), JobError> {
 
 /// After an early end: makes a file that plays of what there is, as far as there is room, and says what is kept where.
 fn keep(plan: &Plan, folder: Folder, unfinished: Option<u64>, error: Option<JobError>) -> JobError {
-    let done = folder.done().into_keys().map(|index| folder.segment(index));
-    let files: Vec<PathBuf> = done.chain(unfinished.map(|index| folder.unfinished(index))).collect();
-    let segments: Vec<Segment> = files.iter().filter_map(|path| Segment::open(path).ok()).collect();
+    // One that was damaged and is made again lies between others.
+    let mut files: BTreeMap<u64, PathBuf> =
+        folder.done().into_keys().map(|index| (index, folder.segment(index))).collect();
+    files.extend(unfinished.map(|index| (index, folder.unfinished(index))));
+    let segments: Vec<Segment> = files.values().filter_map(|path| Segment::open(path).ok()).collect();
     let frames = segments.iter().map(Segment::frames).sum();
     if frames == 0 {
         plan.target.discard();

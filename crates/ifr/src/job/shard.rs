@@ -440,10 +440,15 @@ pub fn join_shards(
     let shelf = WorkFolder::new(folder, shards);
     let mut segments = Vec::new();
     let mut missing = BTreeMap::new();
-    for index in 0..shards.segments() {
-        match Segment::open(&shelf.segment(index)) {
-            Ok(segment) if segment.label() == shelf.label(index) => segments.push(segment),
-            _ => *missing.entry(shards.shard_of(index).unwrap_or_default()).or_insert(0_u64) += 1,
+    for shard in 0..shards.shards {
+        for index in shards.segments_of(shard).into_iter().flatten() {
+            if stop.load(Ordering::Relaxed) {
+                return Err(JobError::Interrupted { frames: 0, partial: None, resumable: false });
+            }
+            match Segment::open(&shelf.segment(index)) {
+                Ok(segment) if segment.label() == shelf.label(index) => segments.push(segment),
+                _ => *missing.entry(shard).or_insert(0_u64) += 1,
+            }
         }
     }
     if !missing.is_empty() {
