@@ -4,6 +4,7 @@
 //! cargo run --release -p ifr --example overlays -- [--frames 61] [--region X,Y,W,H]... [--mask FILE] [--png DIR] CLIP
 //! ```
 #![allow(clippy::print_stdout, reason = "the table is the program's output")]
+#![allow(clippy::unwrap_used, reason = "an example that measures may stop where something is amiss")]
 
 use std::path::PathBuf;
 use std::time::Instant;

@@ -138,8 +138,10 @@ fn a_caption_over_a_generated_scene() {
 fn captions_over_real_clips() {
     let Some(dir) = shared("clips") else { return };
     for (clip, x, y) in [("25", 300, 400), ("102", 200, 300)] {
-        let frames: Vec<_> =
-            decode(&dir.join(format!("{clip}.mp4")), 20..41).iter().map(|f| crop(f, x, y, 640, 360)).collect();
+        let frames: Vec<_> = decode(&dir.join(format!("{clip}.mp4")), 20..41)
+            .iter()
+            .map(|f| crop(f, x, y, 640, 360))
+            .collect();
         // Without a caption nothing changes for the worse.
         let nowhere = caption(640, 360);
         assert_no_worse(clip, &half_rate(clip, &frames, &nowhere), &[0, 1, 2]);

@@ -120,9 +120,15 @@ fn stages_that_look_at_neighbours() {
     let make = |name: &str, filters: &str| {
         let path = dir.path().join(name);
         let source = format!("testsrc2=size=96x64:rate=25:duration=12,{filters}");
-        let codec = "-c:v libx264 -preset veryfast -crf 12 -g 40 -pix_fmt yuv420p";
+        let srt = dir.path().join("s.srt");
+        fs::write(&srt, "1\n00:00:02,500 --> 00:00:04,000\nHello\n").unwrap();
+        let text_codec = if name.ends_with("mp4") { "mov_text" } else { "srt" };
+        let codec =
+            "-map 0 -map 1 -map 2 -c:v libx264 -preset veryfast -crf 12 -g 40 -pix_fmt yuv420p -c:a aac -c:s";
         let codec: Vec<&str> = codec.split(' ').collect();
-        ffmpeg(&[&["-f", "lavfi", "-i", &source], &codec[..], &[text(&path)]].concat());
+        let inputs =
+            ["-f", "lavfi", "-i", &source, "-f", "lavfi", "-i", "sine=duration=12", "-i", text(&srt)];
+        ffmpeg(&[&inputs[..], &codec[..], &[text_codec, text(&path)]].concat());
         path
     };
     let logo = "drawbox=x=60:y=8:w=24:h=12:color=white:t=fill,drawbox=x=64:y=12:w=16:h=4:color=black:t=fill";
