@@ -266,3 +266,27 @@ fn data_that_is_repeated_without_end_is_cut_off() {
     );
     assert!(source.notices().iter().any(|n| n.contains("repeats its own data")), "{:?}", source.notices());
 }
+
+#[test]
+fn what_could_not_be_read_is_no_end() {
+    let (folder, _server) = scene();
+    let file = fs::read(folder.path().join("other.ts")).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/other.ts", listener.local_addr().unwrap());
+    let length = file.len();
+    // Promises all, and hangs up after two thirds.
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            let _ = stream.write_all(&[head.as_bytes(), &file[..length * 2 / 3]].concat());
+        }
+    });
+    let found = frames(Path::new(&address), &["http"]);
+    assert!(matches!(found, Err(VideoError::Io { action: "read", .. })), "{found:?}");
+    // A file that is merely shorter ends early.
+    let short = folder.path().join("short.ts");
+    let bytes = fs::read(folder.path().join("other.ts")).unwrap();
+    fs::write(&short, &bytes[..length * 2 / 3]).unwrap();
+    assert!((1..10).contains(&frames(&short, &[]).unwrap()));
+}

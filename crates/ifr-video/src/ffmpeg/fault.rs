@@ -31,6 +31,22 @@ pub(super) fn writing(path: &Path, error: AvError) -> VideoError {
     system("write", path, error)
 }
 
+/// Whether the system failed, where a demuxer reports `error`. Of files that are damaged or cut off demuxers themselves say
+/// these few: there only the input's own state tells.
+pub(super) fn of_system(error: AvError) -> bool {
+    let ambiguous = [
+        libc::EIO,
+        libc::EINVAL,
+        libc::ENOMEM,
+        libc::EAGAIN,
+        libc::ENOSYS,
+        libc::EPERM,
+        libc::ERANGE,
+        libc::EDOM,
+    ];
+    error.errno().is_some_and(|errno| !ambiguous.contains(&errno))
+}
+
 fn system(action: &'static str, path: &Path, error: AvError) -> VideoError {
     // EINVAL is what FFmpeg says of arguments; the system itself hardly ever does of a file.
     match error.errno().filter(|_| error != AvError::INVALID_ARGUMENT) {

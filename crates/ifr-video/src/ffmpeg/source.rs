@@ -9,7 +9,7 @@ use ifr_frame::{ColorDescription, Frame, PixelFormat, Rate, Time, TimeBase};
 use super::av::{self, AvError, AvFrame, CodecContext, Dict, Graph, Input, Kind, Packet, PixFmt, Step};
 use super::av::{Rational, SideData};
 use super::continuity::Continuity;
-use super::fault::{malformed, reading};
+use super::fault::{malformed, of_system, reading};
 use super::fields::{FieldFilter, Treatment};
 use super::hdr::Dropped;
 use super::pixels;
@@ -338,7 +338,7 @@ impl FileSource {
 
     /// Reads one packet and queues what comes of it.
     fn advance(&mut self) -> Result<(), VideoError> {
-        let mut errors = 0;
+        let (mut errors, mut failed) = (0, None);
         let packet = loop {
             match self.input.read() {
                 Ok(packet) => break packet,
@@ -351,14 +351,20 @@ impl FileSource {
                         break None;
                     }
                 }
+                // The file may be sound, and more of it be read another time.
+                Err(e) if of_system(e) => return Err(self.fault(e)),
                 Err(e) => {
-                    self.notice(format!("the file cannot be read further ({e}): it ends early"));
+                    failed = Some(e);
                     break None;
                 }
             }
         };
         let Some(mut packet) = packet else {
-            if let Some(e) = self.input.read_error() {
+            // Many demuxers take what could not be read for the end.
+            if let Some(e) = self.input.read_error().filter(|&e| e != AvError::INVALID_DATA) {
+                return Err(self.fault(e));
+            }
+            if let Some(e) = failed {
                 self.notice(format!("the file cannot be read further ({e}): it ends early"));
             }
             self.ended = true;

@@ -4,6 +4,12 @@ use std::slice;
 
 use super::{AvError, NO_PTS, Params, Rational, SideData, ffi};
 
+/// Flags that say something of the coded bytes; the others are FFmpeg's own business, and some speak of how memory is laid out.
+const STORED_FLAGS: i32 = (ffi::AV_PKT_FLAG_KEY
+    | ffi::AV_PKT_FLAG_CORRUPT
+    | ffi::AV_PKT_FLAG_DISCARD
+    | ffi::AV_PKT_FLAG_DISPOSABLE) as i32;
+
 /// A coded packet.
 pub struct Packet(NonNull<ffi::AVPacket>);
 
@@ -76,7 +82,7 @@ impl Packet {
         Ok(packet)
     }
 
-    /// A packet of these bytes; its stream and times are to be set.
+    /// A packet of these bytes; its stream and times are to be set. Only flags that a file may hold are taken over.
     pub fn of(bytes: &[u8], flags: i32, side_data: &[SideData]) -> Result<Self, AvError> {
         let packet = Self::new()?;
         let size = i32::try_from(bytes.len()).map_err(|_| AvError::INVALID_ARGUMENT)?;
@@ -84,7 +90,7 @@ impl Packet {
         unsafe {
             AvError::check(ffi::av_new_packet(packet.0.as_ptr(), size))?;
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), packet.get().data, bytes.len());
-            (*packet.0.as_ptr()).flags = flags;
+            (*packet.0.as_ptr()).flags = flags & STORED_FLAGS;
             for data in side_data {
                 let kind = ffi::AVPacketSideDataType(data.kind as _);
                 let room = ffi::av_packet_new_side_data(packet.0.as_ptr(), kind, data.bytes.len() as _);

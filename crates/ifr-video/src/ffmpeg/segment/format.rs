@@ -18,6 +18,8 @@ use super::writer::SegmentLabel;
 pub(super) const MAGIC: [u8; 8] = *b"ifr-seg\x01";
 /// What every whole segment ends with.
 pub(super) const END: [u8; 8] = *b"ifr-end\x01";
+/// What times and durations stay below, so that sums and differences of a few cannot overflow.
+const LIMIT: u64 = 1 << 60;
 /// No time.
 const NONE: i64 = i64::MIN;
 
@@ -184,11 +186,21 @@ pub(super) fn packet(packet: &Packet) -> Vec<u8> {
     put.0
 }
 
+/// Whether `time` is none, or one that can be reckoned with.
+fn is_time(time: i64) -> bool {
+    time == NONE || time.unsigned_abs() < LIMIT
+}
+
 /// A packet from its bytes; `None`: these are none.
 pub(super) fn read_packet(bytes: &[u8]) -> Option<Packet> {
     let take = &mut Take(bytes);
     let some = |t: i64| Some(t).filter(|&t| t != NONE);
-    let (pts, dts, duration) = (some(take.i64()?), some(take.i64()?), take.i64()?);
+    let times = [take.i64()?, take.i64()?, take.i64()?];
+    if !times.into_iter().all(is_time) {
+        return None;
+    }
+    let [pts, dts, duration] = times;
+    let (pts, dts) = (some(pts), some(dts));
     let flags = take.u32()?.cast_signed();
     let side_data = take.side_data()?;
     let mut packet = Packet::of(take.0, flags, &side_data).ok()?;
@@ -218,9 +230,37 @@ pub(super) fn read_footer(bytes: &[u8]) -> Option<Footer> {
     let n = take.count(16)?;
     let times = |t: &mut Take<'_>| {
         let (pts, dts) = (t.i64()?, t.i64()?);
-        Some(PacketTimes { pts, dts: Some(dts).filter(|&d| d != NONE) })
+        let known = pts != NONE && is_time(pts) && is_time(dts);
+        known.then_some(PacketTimes { pts, dts: Some(dts).filter(|&d| d != NONE) })
     };
     let packets = (0..n).map(|_| times(take)).collect::<Option<_>>()?;
     let span = (first != NONE).then_some(Span { first, last, end });
-    take.0.is_empty().then_some(Footer { frames, span, packets })
+    let sound =
+        [first, last, end].into_iter().all(is_time) && (first == NONE || (last != NONE && end != NONE));
+    (sound && frames < LIMIT >> 20 && take.0.is_empty()).then_some(Footer { frames, span, packets })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_encoder_writes_is_refused() {
+        let footer_of = |pts, end| Footer {
+            frames: 1,
+            span: Some(Span { first: 0, last: 0, end }),
+            packets: vec![PacketTimes { pts, dts: None }],
+        };
+        let fine = footer_of(-5, 10);
+        assert_eq!(read_footer(&footer(&fine)), Some(fine));
+        for (pts, end) in [(i64::MAX, 10), (1 << 61, 10), (i64::MIN, 10), (0, i64::MAX), (0, -1 << 62)] {
+            assert_eq!(read_footer(&footer(&footer_of(pts, end))), None, "{pts} {end}");
+        }
+        let mut first = Packet::of(b"bytes", -1, &[]).unwrap();
+        assert!(first.is_key() && first.flags() & 0x2000 == 0);
+        first.set_times(Some(3), None, 1);
+        assert_eq!(read_packet(&packet(&first)).unwrap().pts(), Some(3));
+        first.set_times(Some(i64::MAX), None, 1);
+        assert!(read_packet(&packet(&first)).is_none());
+    }
 }
