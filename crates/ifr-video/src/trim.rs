@@ -23,6 +23,7 @@ pub(crate) struct Cut {
 }
 
 /// What becomes of something that lasts.
+#[cfg(feature = "ffmpeg")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     /// It is over before the part begins, or begins after its end.
@@ -270,6 +271,7 @@ impl Trimmed {
     }
 }
 
+#[cfg(feature = "ffmpeg")]
 impl Cut {
     /// What becomes of something from `start` to `end`, where the video was read up to `latest` and its end may
     /// (`counted`) still turn up.

@@ -165,3 +165,20 @@ fn what_moves_in_every_frame_loses_none() {
     let (_, summary) = interpolated(&real, &["--dedupe", "--model", "flow-fast"]);
     assert!(summary["read"] == 60 && summary["left_out"].as_u64() <= Some(1), "{summary}");
 }
+
+/// A screen recording at a variable rate: a picture that stands for long is held, and nothing is drawn out over minutes.
+#[test]
+fn long_stills_are_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, out) = (dir.path().join("in.mkv"), dir.path().join("out.mkv"));
+    // Frames 0 to 4 a quarter of a second apart, the last of them again after 9 s, and on from there.
+    let source = "testsrc2=size=64x48:rate=25:duration=1,loop=1:1:4,settb=1/1000,setpts=if(lt(N\\,5)\\,N*0.25\\,9+N*0.04)/TB";
+    let codec = ["-fps_mode", "passthrough", "-c:v", "ffv1", "-pix_fmt", "yuv420p"];
+    common::ffmpeg(&[&["-f", "lavfi", "-i", source], &codec[..], &[common::text(&input)]].concat());
+    let args = ["interpolate", common::text(&input), "-o", common::text(&out), "--dedupe", "--fps", "10"];
+    let said = common::ifr_ok(&[&args[..], &["--model", "flow-fast", "--encoder", "ffv1"]].concat());
+    let hashes = common::frames(&out);
+    // 1.2 s to 9 s.
+    let held: Vec<&str> = hashes[12..90].iter().map(|(_, hash)| hash.as_str()).collect();
+    assert!(held.iter().all(|h| *h == held[0]), "{said}");
+}

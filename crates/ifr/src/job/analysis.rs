@@ -17,6 +17,10 @@ const LONGEST: Time = Time::HOUR;
 /// meanwhile. A damaged timestamp thus costs copies of a frame at most.
 const LONGEST_MADE: Time = Time::MINUTE;
 
+/// The longest interval in seconds, as a fraction, that a repeat may end: drawings on threes at 24 frames a second change every eighth
+/// of a second. A picture that stands longer than this between two frames is held, not drawn out into the next.
+const LONGEST_REPEAT: (i64, i64) = (1, 2);
+
 /// A source frame of which everything is known that decides what is made of it.
 #[derive(Debug, Clone)]
 pub(super) struct Analysed {
@@ -84,6 +88,8 @@ pub(super) struct Analysis {
     waiting: VecDeque<Pending>,
     /// `None`: repeats are not left out.
     dedupe: Option<Dedupe<Pending>>,
+    /// The time of the frame that it was given last.
+    linked: Option<Time>,
     /// What was decided of all frames before.
     table: Option<Arc<Vec<Decided>>>,
     /// Decisions, where they are all that is wanted.
@@ -106,6 +112,7 @@ impl Analysis {
             analyst: Analyst::new(plan.cuts.clone(), plan.repeats),
             waiting: VecDeque::new(),
             dedupe: plan.dedupe.then(Dedupe::new),
+            linked: None,
             table: None,
             decisions: None,
             overlays: (plan.overlays == Overlays::Keep).then(OverlayTracker::new),
@@ -186,7 +193,11 @@ impl Analysis {
             match &mut self.dedupe {
                 None => self.settle(pending),
                 Some(dedupe) => {
-                    let (frame, link) = (Arc::clone(&pending.frame), pending.decided.link);
+                    let pts = pending.decided.pts;
+                    let since = self.linked.replace(pts).map_or(Time::ZERO, |last| pts - last);
+                    let held = since > Time::new(LONGEST_REPEAT.0, LONGEST_REPEAT.1);
+                    let link = if held { Link::Cut } else { pending.decided.link };
+                    let frame = Arc::clone(&pending.frame);
                     let known = dedupe.push(pending, &frame, link);
                     self.settle_all(known);
                 }
