@@ -1,5 +1,7 @@
 //! One file a subcommand; each turns its arguments into a plan and runs it.
 
+#![cfg_attr(not(feature = "video"), allow(dead_code, reason = "commands that need FFmpeg are left out"))]
+
 mod batch;
 mod bench;
 mod compare;

@@ -18,6 +18,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![cfg_attr(
+    not(feature = "video"),
+    allow(dead_code, reason = "without FFmpeg there is nothing to encode in segments")
+)]
+
 mod analysis;
 mod decimated;
 mod error;
