@@ -2,7 +2,7 @@
 //! is done here with fixed ones.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use ifr::job::Journal;
+use ifr::job::{Journal, ShardPlan};
 
 /// Mutations of `whole` by a fixed rule, `count` of them.
 fn mutations(whole: &[u8], count: usize) -> impl Iterator<Item = Vec<u8>> {
@@ -51,4 +51,27 @@ fn journals() {
     assert!(read > 1000, "{read} mutations could still be read");
     let deep = [b"{\"ifr-journal\":".as_slice(), &b"[".repeat(100_000), b"\n"].concat();
     assert!(Journal::parse(&deep).is_err());
+}
+
+#[test]
+fn shard_plans() {
+    let whole = br#"{"ifr-plan":1,"arguments":["ifr","plan","p.mkv","--shards","2"],"input":"p.mkv","container":"mkv","encoder_threads":3,
+        "job":{"version":"0.1.0","input":{"bytes":9853,"modified":0,"ends":"e365"},"settings":{"speed":"x2"}},"shards":2,"segment_frames":4,
+        "frames":{"ticks":25,"count":10,"seen":[[1,0],[9,1]],"placed":[[1,0],[9,1]],"durations":[[10,1]],
+        "links":[[1,"cut"],[2,"same"],[1,"continuous"],[2,"repeat"],[4,"continuous"]],
+        "checksums":[1,1,1,2,2,2,3,4,4,5]}}"#;
+    assert_eq!(ShardPlan::parse(whole).unwrap().frames.count(), 10);
+    let mut read = 0;
+    for bytes in mutations(whole, 20_000) {
+        match ShardPlan::parse(&bytes) {
+            Ok(plan) => {
+                read += 1;
+                // What it says of itself is bounded by what is there.
+                assert!(plan.frames.count() < bytes.len() as u64 && plan.segments() <= plan.frames.count());
+                assert!(plan.frames.cuts().len() as u64 <= plan.frames.count());
+            }
+            Err(error) => assert!(error.to_string().len() < 500, "{error}"),
+        }
+    }
+    assert!(read > 500, "{read} mutations could still be read");
 }
