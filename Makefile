@@ -44,6 +44,7 @@ train: train-build
 
 test: setup-onnx
 	$(CARGO) test --workspace --features ifr/train
+	$(CARGO) test -p ifr --test memory a_limit_is_kept
 	@CARGO=$(CARGO) scripts/count-instructions.sh
 
 lint: setup-torch

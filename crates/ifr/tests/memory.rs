@@ -75,19 +75,25 @@ fn run(dir: &Path, n: u32) -> u64 {
 }
 
 #[test]
-fn peak_memory_is_flat_between_100_and_1000_frames() {
+fn peak_memory_is_flat_between_400_and_1300_frames() {
     let dir = tempfile::tempdir().unwrap();
-    let (short, long) = (run(dir.path(), 100), run(dir.path(), 1000));
-    eprintln!("peak: {short} MiB for 100 frames, {long} MiB for 1000");
+    // Several segments each: the second encoder of a run takes what the first left only in part.
+    let (short, long) = (run(dir.path(), 400), run(dir.path(), 1300));
+    eprintln!("peak: {short} MiB for 400 frames, {long} MiB for 1300");
     assert!(short > 50, "{short} MiB: was anything measured?");
     // How full the queues and the encoder happen to be differs from run to run by some ten frames of 3 MB; a leak of a
     // fortieth of a frame for each would exceed this.
-    assert!(long <= short + 64, "{short} MiB for 100 frames, {long} MiB for 1000");
+    assert!(long <= short + 64, "{short} MiB for 400 frames, {long} MiB for 1300");
 }
 
 /// What a refusal says is enough is enough, by what is measured, and not far above that; and makes the same frames.
 #[test]
 fn a_limit_is_kept() {
+    if cfg!(feature = "train") {
+        // Loading libtorch takes more than the frames do.
+        eprintln!("skipped: built with libtorch; `cargo test -p ifr --test memory` runs it");
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
     let (net, input) = (weights(dir.path(), "ifrnet-s"), dir.path().join("in.mkv"));
     ffmpeg(&[

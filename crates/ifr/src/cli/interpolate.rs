@@ -263,9 +263,7 @@ fn one(
         planned => planned.map_err(|e| failed(style, e))?,
     };
     let video = &plan.source.video;
-    if let MemoryLimit::Bytes(limit) = args.memory {
-        fit(engine, &plan, limit)?;
-    }
+    args.fit(engine, &plan)?;
     let method = engine.method(video.width, video.height).map_err(Failure::usage)?;
     let plan = plan.with_method(method);
     if !outputs.insert(plan.target.path().to_owned()) {
@@ -342,6 +340,14 @@ fn print(plan: impl std::fmt::Display) {
 }
 
 impl Args {
+    /// Has the model work in what `--memory` leaves it beside the rest of the job.
+    pub(super) fn fit(&self, engine: &mut Interpolator, plan: &Plan) -> Result<(), Failure> {
+        match self.memory {
+            MemoryLimit::Bytes(limit) => fit(engine, plan, limit),
+            MemoryLimit::Auto => Ok(()),
+        }
+    }
+
     /// The one input of a job that shards share.
     pub(super) fn only_input(&self) -> Result<&Path, Failure> {
         match self.inputs.as_slice() {

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Args, line: Vec<OsString>) -> Result<(), Failure> {
     let mut engine = args.interpolator()?;
     // The output itself is made by others, perhaps elsewhere; what is there already does not matter yet.
     let request = Request { force: true, resume: false, ..args.request(&input, None)? };
-    let (plan, source) = open(&request, &mut engine)?;
+    let (plan, source) = open(&args.job, &request, &mut engine)?;
     let begin = Instant::now();
     let told = std::cell::Cell::new(begin);
     let progress = |frames| {
@@ -112,11 +112,14 @@ fn default_name(input: &Path) -> PathBuf {
 
 /// Opens a request's input and plans for it.
 fn open(
+    args: &interpolate::Args,
     request: &Request,
     engine: &mut Interpolator,
 ) -> Result<(Plan, Box<dyn ifr::video::Source>), Failure> {
     let source = job::open(request)?;
     let plan = Plan::new(request, source.info())?;
+    // Before the method is asked for: a smaller flow scale may be part of it.
+    args.fit(engine, &plan)?;
     let video = &plan.source.video;
     let method = engine.method(video.width, video.height).map_err(Failure::usage)?;
     Ok((plan.with_method(method), source))
@@ -175,7 +178,7 @@ impl PlanArgs {
         let mut engine = args.interpolator()?;
         let request =
             Request { force, resume: false, check_space: final_output, ..args.request(&input, output)? };
-        let (plan, _) = open(&request, &mut engine)?;
+        let (plan, _) = open(&args.job, &request, &mut engine)?;
         Ok(Planned { shards, plan, engine, folder })
     }
 }
