@@ -18,12 +18,15 @@ have_ffmpeg_libs() {
 # Rust 1.89 (stable AVX-512), FFmpeg 5.1 (libavformat 59.27): what is older builds nothing here.
 rust_is_old() { [ "$(printf '%s\n' 1.89.0 "$(cargo --version | cut -d' ' -f2)" | sort -V | head -n 1)" != 1.89.0 ]; }
 ffmpeg_is_old() { ! pkg-config --atleast-version=59.27 libavformat; }
+# The C library that the bindings' generator loads; libclang-cpp, which other packages bring along, is another one.
 have_libclang() {
-  ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib*/libclang*.so* /usr/lib/*/libclang*.so* \
-     /opt/homebrew/opt/llvm/lib/libclang.dylib /usr/local/opt/llvm/lib/libclang.dylib \
-     /Library/Developer/CommandLineTools/usr/lib/libclang.dylib "${LIBCLANG_PATH:-/nonexistent}" >/dev/null 2>&1 ||
-  [ -n "$(find /usr/lib /usr/lib64 /opt/homebrew/opt /Library/Developer/CommandLineTools/usr/lib "${LIBCLANG_PATH:-/nonexistent}" \
-      -maxdepth 4 -name 'libclang*.so*' -o -maxdepth 4 -name 'libclang.dylib' 2>/dev/null | head -n 1)" ]
+  local folder
+  for folder in "${LIBCLANG_PATH:-}" /usr/lib/llvm-*/lib /usr/lib /usr/lib64 /usr/lib/*-linux-gnu /opt/homebrew/opt/llvm/lib \
+      /usr/local/opt/llvm/lib /Library/Developer/CommandLineTools/usr/lib; do
+    if [ -d "$folder" ] && [ -n "$(find "$folder/" -maxdepth 1 \( -name 'libclang.so*' -o -name 'libclang-[0-9]*.so*' \
+        -o -name libclang.dylib \) -print -quit 2>/dev/null)" ]; then return 0; fi
+  done
+  return 1
 }
 
 apt=(); dnf=(); brew=()
