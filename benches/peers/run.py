@@ -170,12 +170,13 @@ def apart(a, b):
     return worst
 
 
-def engines(tools, case, size_threads, failures, found):
-    """Puts those that can run the case into `found`, by name."""
+def engines(tools, case, size_threads, failures, found, wanted=("ifr", *PEERS)):
+    """Puts those of the wanted ones that can run the case into `found`, by name."""
     network, size = case.split(":")
     weights, model = exported(tools, network, size)
-    found["ifr"] = Ours(tools, weights, size, size_threads)
-    for name in PEERS:
+    if "ifr" in wanted:
+        found["ifr"] = Ours(tools, weights, size, size_threads)
+    for name in (name for name in PEERS if name in wanted):
         models = {name: model}
         if name == "ncnn":
             models = {name: converted(tools, model)}
@@ -215,6 +216,52 @@ def measure(tools, case, threads, rounds, runs, failures, lock=None):
             engine.stop()
 
 
+def remember(tools, case, threads, failures):
+    """Memory, and the time of one frame, of every engine on one case: one after another, since all at once may not fit."""
+    say(f"{case}, {threads} threads, one engine at a time")
+    row = None
+    ours = PLACE / "ifr.raw"
+    for wanted in ("ifr", *PEERS):
+        found = {}
+        try:
+            engines(tools, case, threads, failures, found, (wanted,))
+            for name, engine in found.items():
+                told = engine.run(1)
+                theirs = ours if name == "ifr" else PLACE / "peer.raw"
+                engine.write(theirs)
+                about = figures(told["seconds"], [told["processor"]], engine.end(), 0.0 if name == "ifr" else apart(ours, theirs))
+                if row is None:
+                    row = {"case": case, "threads": threads, "engines": {}, **share(engine)}
+                row["engines"][name] = about
+                say("  {:<22} {:8.1f} MB".format(name, about["peak_bytes"] / 1e6))
+        except RuntimeError as e:
+            failures.append({"case": case, "engine": wanted, "why": str(e)})
+            say(f"  {wanted}: {e}")
+        finally:
+            for engine in found.values():
+                engine.stop()
+    return row
+
+
+def figures(times, processor, peak, difference):
+    """What is told of an engine on a case."""
+    spread = sorted(times)
+    return {
+        "median": statistics.median(spread),
+        "min": spread[0],
+        "max": spread[-1],
+        "processor": min(processor),
+        "runs": len(spread),
+        "peak_bytes": peak,
+        "apart": difference,
+    }
+
+
+def share(ours):
+    """What `ifr bench` says of its kernels."""
+    return {"share_of_peak": ours.told["share_of_peak"], "level": ours.told["level"]}
+
+
 def in_turns(tools, case, threads, rounds, runs, failures, lock, found):
     engines(tools, case, threads, failures, found)
     ours = PLACE / "ifr.raw"
@@ -238,19 +285,9 @@ def in_turns(tools, case, threads, rounds, runs, failures, lock, found):
             wrong[name] = apart(ours, theirs)
     row = {"case": case, "threads": threads, "engines": {}}
     for name, engine in found.items():
-        spread = sorted(times[name])
-        row["engines"][name] = {
-            "median": statistics.median(spread),
-            "min": spread[0],
-            "max": spread[-1],
-            "processor": min(processor[name]),
-            "runs": len(spread),
-            "peak_bytes": engine.end(),
-            "apart": wrong.get(name, 0.0),
-        }
+        row["engines"][name] = figures(times[name], processor[name], engine.end(), wrong.get(name, 0.0))
         say("  {:<22} {:8.1f} ms".format(name, 1e3 * row["engines"][name]["median"]))
-    row["share_of_peak"] = found["ifr"].told["share_of_peak"]
-    row["level"] = found["ifr"].told["level"]
+    row |= share(found["ifr"])
     return row
 
 
@@ -336,19 +373,18 @@ def main():
     rows, failures = [], []
     results = {"machine": about, "versions": versions, "rows": rows, "failures": failures}
 
-    def add(case, threads, rounds, runs):
-        rows.append(measure(tools, case, threads, rounds, runs, failures, options.lock))
+    def add(row):
+        rows.append(row)
         about["load_after"] = os.getloadavg()[0]
         # After every case: an interrupted run leaves what it has.
         if options.json:
             options.json.write_text(json.dumps(results, indent=1) + "\n")
 
     for case in options.cases:
-        add(case, options.threads, options.rounds, options.runs)
-        if case in options.one and options.threads > 1:
-            add(case, 1, options.rounds, options.runs)
+        for threads in (options.threads, *([1] if case in options.one and options.threads > 1 else [])):
+            add(measure(tools, case, threads, options.rounds, options.runs, failures, options.lock))
     for case in options.memory:
-        add(case, options.threads, 1, 1)
+        add(remember(tools, case, options.threads, failures))
     print(table(results), end="")
     wrong = [(r["case"], n, e["apart"]) for r in rows for n, e in r["engines"].items() if not e["apart"] <= TOLERANCE]
     for case, name, difference in wrong:

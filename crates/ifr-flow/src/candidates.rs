@@ -6,10 +6,11 @@
 
 use rayon::prelude::*;
 
+use crate::estimate::View;
 use crate::field::FlowField;
 use crate::kernels::Level;
 use crate::kernels::blend::difference_row;
-use crate::plane::{BLOCK, Plane};
+use crate::plane::BLOCK;
 use crate::project::Motion;
 
 /// Distance in full-size pixels of the places whose motion is tried too.
@@ -36,7 +37,7 @@ impl Candidates {
     /// level. Without `several` there is only one, the mean of what both flows say.
     pub(crate) fn new(
         level: Level,
-        pair: [&Plane; 2],
+        pair: [View<'_>; 2],
         number: usize,
         t: f32,
         motion: Motion,
@@ -67,7 +68,7 @@ impl Candidates {
 }
 
 /// `prior` / (mean squared difference around a pixel + NOISE).
-fn weigh(level: Level, pair: [&Plane; 2], t: f32, field: &FlowField, prior: f32) -> Vec<f32> {
+fn weigh(level: Level, pair: [View<'_>; 2], t: f32, field: &FlowField, prior: f32) -> Vec<f32> {
     let (w, h) = (field.width(), field.height());
     let mut square = vec![0.0; w * h];
     square.par_chunks_mut(w * BLOCK).enumerate().for_each(|(block, rows)| {

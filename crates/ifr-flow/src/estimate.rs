@@ -23,25 +23,48 @@ pub(crate) struct FlowParams {
 #[derive(Clone, Debug)]
 pub(crate) struct Pyramid {
     pub(crate) levels: Vec<Plane>,
+    /// How far each sample of each level was seen, 0 (made up) ..= 1; no levels: all were.
+    seen: Vec<Plane>,
+}
+
+/// One level of a pyramid.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) plane: &'a Plane,
+    /// How far each sample was seen; `None`: all were.
+    pub(crate) seen: Option<&'a Plane>,
 }
 
 impl Pyramid {
     /// Halves `base` until a side would be less than one and a half patches.
     pub(crate) fn new(base: Plane) -> Self {
-        let mut levels = vec![base];
-        while let Some(last) = levels.last()
-            && last.width().min(last.height()) >= 3 * SIDE
-        {
-            let next = last.half();
-            levels.push(next);
-        }
-        Self { levels }
+        Self { levels: halvings(base), seen: Vec::new() }
+    }
+
+    /// The same of a plane that was seen only so far.
+    pub(crate) fn covered(base: Plane, seen: Plane) -> Self {
+        Self { levels: halvings(base), seen: halvings(seen) }
+    }
+
+    pub(crate) fn view(&self, level: usize) -> View<'_> {
+        View { plane: &self.levels[level], seen: self.seen.get(level) }
     }
 
     /// The level of that number, or the coarsest there is.
     pub(crate) fn level(&self, number: usize) -> usize {
         number.min(self.levels.len() - 1)
     }
+}
+
+fn halvings(base: Plane) -> Vec<Plane> {
+    let mut levels = vec![base];
+    while let Some(last) = levels.last()
+        && last.width().min(last.height()) >= 3 * SIDE
+    {
+        let next = last.half();
+        levels.push(next);
+    }
+    levels
 }
 
 /// Flow from `a` to `b` (of one size) on the level `params.finest`, in pixels of that level.
@@ -58,7 +81,9 @@ pub(crate) fn estimate(level: Level, a: &Pyramid, b: &Pyramid, params: &FlowPara
         let step = if l == last { params.last_step } else { params.search.step };
         let search = SearchParams { step, ..params.search };
         improve(level, Search { from, to, steps: search.steps }, search, &mut field);
-        refine_field(level, [from, to], 0.0, &params.terms, &[], &mut field);
+        // What is made up says nothing of motion: there the flow is what is around it.
+        let trust = a.seen.get(l).map(Plane::to_vec).unwrap_or_default();
+        refine_field(level, [from, to], 0.0, &params.terms, &trust, &mut field);
     }
     field
 }

@@ -54,7 +54,7 @@ impl Both {
         let coarser = params.project.saturating_sub(finest).min(a.levels.len() - 1 - finest);
         let [f, g] = [f, g].map(|f| (0..coarser).fold(f, |f, _| f.half()));
         let finest = finest + coarser;
-        let (la, lb) = (&a.levels[finest], &b.levels[finest]);
+        let (la, lb) = (a.view(finest), b.view(finest));
         let (forward, backward) = rayon::join(
             || Source::new(level, f.clone(), &g, la, lb),
             || Source::new(level, g.clone(), &f, lb, la),
@@ -66,7 +66,7 @@ impl Both {
     pub(crate) fn at(&self, level: Level, [a, b]: [&Pyramid; 2], t: f32) -> Motion {
         let mut motion = project(&self.sources[0], &self.sources[1], t);
         let l = self.finest;
-        steady(level, [&a.levels[l], &b.levels[l]], t, &mut motion);
+        steady(level, [a.view(l), b.view(l)], t, &mut motion);
         motion
     }
 
@@ -80,7 +80,7 @@ impl Both {
         motion: Motion,
     ) -> Candidates {
         let l = self.finest;
-        Candidates::new(level, [&a.levels[l], &b.levels[l]], l, t, motion, params.several)
+        Candidates::new(level, [a.view(l), b.view(l)], l, t, motion, params.several)
     }
 
     /// The flows (F_{t→0}, F_{t→1}) of `motion`, which is seen from `t`, on `width` × `height` pixels, the full size: the

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ifr_frame::{Frame, FrameError, Interpolate, InterpolateError, Pair};
+use ifr_frame::{Covered, Frame, FrameError, Interpolate, InterpolateError, Pair};
 use rayon::ThreadPool;
 
 use crate::field::FlowField;
@@ -82,15 +82,16 @@ impl FlowInterpolator {
         first: &Arc<Frame>,
         second: &Arc<Frame>,
     ) -> Result<PriorPair<'_>, InterpolateError> {
-        Ok(PriorPair { pair: self.prepare(first, second)? })
+        Ok(PriorPair { pair: self.prepare([whole(first), whole(second)])? })
     }
 
-    fn prepare(&mut self, first: &Arc<Frame>, second: &Arc<Frame>) -> Result<FlowPair<'_>, InterpolateError> {
+    fn prepare(&mut self, [a, b]: [Covered<'_>; 2]) -> Result<FlowPair<'_>, InterpolateError> {
+        let (first, second) = (a.frame, b.frame);
         InterpolateError::check_pair(first, second)?;
         let level = self.level;
         let params = self.options.quality.params().sized(first.width(), first.height());
         let (pictures, flows) = on(self.options.pool.as_ref(), || {
-            let (a, b) = rayon::join(|| self.picture(first), || self.picture(second));
+            let (a, b) = rayon::join(|| self.picture(a), || self.picture(b));
             let flows = Both::new(level, [&a.luma, &b.luma], &params);
             ([a, b], flows)
         });
@@ -98,12 +99,16 @@ impl FlowInterpolator {
         Ok(FlowPair { interpolator: self, params, like: first.clone(), pictures, flows })
     }
 
-    fn picture(&self, frame: &Arc<Frame>) -> Arc<Picture> {
+    fn picture(&self, Covered { frame, cover }: Covered<'_>) -> Arc<Picture> {
         match &self.last {
             Some((known, picture)) if Arc::ptr_eq(known, frame) => picture.clone(),
-            _ => Arc::new(Picture::new(frame)),
+            _ => Arc::new(Picture::new(frame, cover)),
         }
     }
+}
+
+fn whole(frame: &Arc<Frame>) -> Covered<'_> {
+    Covered { frame, cover: None }
 }
 
 fn on<T: Send>(pool: Option<&Arc<ThreadPool>>, work: impl FnOnce() -> T + Send) -> T {
@@ -126,7 +131,15 @@ impl Interpolate for FlowInterpolator {
         first: &Arc<Frame>,
         second: &Arc<Frame>,
     ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
-        Ok(Box::new(self.prepare(first, second)?))
+        Ok(Box::new(self.prepare([whole(first), whole(second)])?))
+    }
+
+    fn pair_covered<'a>(
+        &'a mut self,
+        first: Covered<'_>,
+        second: Covered<'_>,
+    ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
+        Ok(Box::new(self.prepare([first, second])?))
     }
 }
 
@@ -198,5 +211,100 @@ impl PriorPair<'_> {
         let (width, height) = (self.pair.like.width(), self.pair.like.height());
         let (frame, flows) = self.pair.make(t, |both, motion| both.flows(motion, t, width, height))?;
         Ok(Prior { flows, frame })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ifr_frame::{ColorDescription, Cover, PixelFormat, Samples};
+
+    use super::*;
+
+    const SIZE: (usize, usize) = (160, 96);
+    /// What is covered: columns and rows.
+    const COVERED: [std::ops::Range<usize>; 2] = [60..68, 30..66];
+
+    struct Patch;
+
+    impl Cover for Patch {
+        fn row(&self, step: (usize, usize), y: usize, out: &mut [f32]) {
+            for (x, o) in out.iter_mut().enumerate() {
+                let inside = COVERED[0].contains(&(x * step.0)) && COVERED[1].contains(&(y * step.1));
+                *o = f32::from(u8::from(inside));
+            }
+        }
+    }
+
+    /// Detail that moves by (`dx`, 1) pixels a frame, painted over in grey where it is covered.
+    fn frame(i: f32, dx: f32, painted: bool) -> Arc<Frame> {
+        let code = |x: usize, y: usize| {
+            if painted && COVERED[0].contains(&x) && COVERED[1].contains(&y) {
+                return 120;
+            }
+            let (x, y) = (x as f32 - dx * i, y as f32 - i);
+            let wave = |a: f32, b: f32, c: f32| (a * x + b * y + c).sin();
+            (120.0
+                + 40.0 * wave(0.31, 0.17, 0.3)
+                + 35.0 * wave(-0.25, 0.43, 1.0)
+                + 30.0 * wave(0.71, -0.53, 2.0)) as u8
+        };
+        let planes = (0..3).map(|p| {
+            let (w, h) = PixelFormat::YUV420P8.plane_size(p, SIZE.0, SIZE.1);
+            let step = if p == 0 { 1 } else { 2 };
+            Samples::U8((0..w * h).map(|k| code(k % w * step, k / w * step)).collect())
+        });
+        let (format, color) = (PixelFormat::YUV420P8, ColorDescription::BT709);
+        Arc::new(
+            Frame::new(format, SIZE.0, SIZE.1, planes.collect(), color).unwrap_or_else(|e| panic!("{e}")),
+        )
+    }
+
+    /// Mean squared error of luma in and around what is covered.
+    fn error(made: &Frame, truth: &Frame) -> f32 {
+        let [a, b] = [made, truth].map(|f| f.planes()[0].to_f32());
+        let near = |k: &usize| (40..104).contains(&(k % SIZE.0)) && (26..70).contains(&(k / SIZE.0));
+        let squares: Vec<f32> = (0..a.len()).filter(near).map(|k| (a[k] - b[k]).powi(2)).collect();
+        squares.iter().sum::<f32>() / squares.len() as f32
+    }
+
+    #[test]
+    fn what_is_painted_over_is_taken_from_the_other_frame() {
+        for quality in [Quality::Standard, Quality::Fast] {
+            let (first, second) = (frame(0.0, 6.0, true), frame(1.0, 6.0, true));
+            let truth = frame(0.5, 6.0, false);
+            let mut engine = FlowInterpolator::new(quality);
+            let mut make = |cover: Option<&dyn Cover>| {
+                let [a, b] = [&first, &second].map(|frame| Covered { frame, cover });
+                engine.pair_covered(a, b).and_then(|mut pair| pair.at(0.5)).unwrap_or_else(|e| panic!("{e}"))
+            };
+            let plain = error(&make(None), &truth);
+            let mut engine = FlowInterpolator::new(quality);
+            let mut pair = engine
+                .pair_covered(
+                    Covered { frame: &first, cover: Some(&Patch) },
+                    Covered { frame: &second, cover: Some(&Patch) },
+                )
+                .unwrap_or_else(|e| panic!("{e}"));
+            let covered = error(&pair.at(0.5).unwrap_or_else(|e| panic!("{e}")), &truth);
+            assert!(covered < 0.7 * plain, "{quality:?}: {plain}, with the cover {covered}");
+        }
+    }
+
+    #[test]
+    fn a_cover_of_nothing_changes_nothing() {
+        struct Nothing;
+        impl Cover for Nothing {
+            fn row(&self, _: (usize, usize), _: usize, out: &mut [f32]) {
+                out.fill(0.0);
+            }
+        }
+        let (first, second) = (frame(0.0, 5.0, false), frame(1.0, 5.0, false));
+        let made = [None, Some(&Nothing as &dyn Cover)].map(|cover| {
+            let mut engine = FlowInterpolator::new(Quality::Standard);
+            let [a, b] = [&first, &second].map(|frame| Covered { frame, cover });
+            let mut pair = engine.pair_covered(a, b).unwrap_or_else(|e| panic!("{e}"));
+            pair.at(0.25).unwrap_or_else(|e| panic!("{e}"))
+        });
+        assert_eq!(made[0], made[1]);
     }
 }

@@ -1,6 +1,6 @@
 //! Frames as float planes and back.
 
-use ifr_frame::{ColorModel, Frame, FrameError, PixelFormat, Samples};
+use ifr_frame::{ColorModel, Cover, Frame, FrameError, PixelFormat, Samples};
 use rayon::prelude::*;
 
 use crate::candidates::Candidates;
@@ -17,6 +17,8 @@ pub(crate) struct Picture {
     pub(crate) luma: Pyramid,
     /// The planes after the first for Y'CbCr and grey (the first is the luma), all planes for RGB; in 8-bit codes.
     rest: Vec<Plane>,
+    /// How far each sample of the planes of full size was seen, and of the smaller ones, 0 (made up) ..= 1; `None`: all were.
+    seen: Option<[Plane; 2]>,
 }
 
 /// Codes of `depth` bits per 8-bit code.
@@ -43,7 +45,25 @@ fn load(plane: &ifr_frame::Plane, scale: f32) -> Plane {
 }
 
 impl Picture {
-    pub(crate) fn new(frame: &Frame) -> Self {
+    /// A frame of which `cover` was made up.
+    pub(crate) fn new(frame: &Frame, cover: Option<&dyn Cover>) -> Self {
+        let seen = cover.map(|cover| {
+            // The second plane is one of the subsampled ones, if there are any.
+            [0, 1.min(frame.planes().len() - 1)].map(|number| {
+                let plane = &frame.planes()[number];
+                let mut seen = Plane::new(plane.width, plane.height);
+                let (x, y) = frame.format().log2_step(number);
+                seen.fill_rows(|row, out| {
+                    cover.row((1 << x, 1 << y), row, out);
+                    out.iter_mut().for_each(|c| *c = 1.0 - *c);
+                });
+                seen
+            })
+        });
+        let pyramid = |luma: Plane| match &seen {
+            Some([full, _]) => Pyramid::covered(luma, full.clone()),
+            None => Pyramid::new(luma),
+        };
         let k = scale(frame.format());
         let mut planes = frame.planes().iter().map(|p| load(p, k));
         if frame.format().model == ColorModel::Rgb {
@@ -57,10 +77,10 @@ impl Picture {
                     }
                 });
             }
-            return Self { luma: Pyramid::new(luma), rest };
+            return Self { luma: pyramid(luma), rest, seen };
         }
         let luma = planes.next().unwrap_or_else(|| Plane::new(frame.width(), frame.height()));
-        Self { luma: Pyramid::new(luma), rest: planes.collect() }
+        Self { luma: pyramid(luma), rest: planes.collect(), seen }
     }
 
     /// The plane of that number in the frame.
@@ -151,6 +171,8 @@ fn group<T: Code>(
     let columns = grid.columns(w);
     let pairs: Vec<_> = numbers.iter().map(|&n| [first.plane(format, n), second.plane(format, n)]).collect();
 
+    let seen = [first, second].map(|p| p.seen.as_ref().map(|seen| &seen[usize::from(log2 != (0, 0))]));
+
     let mut samples = vec![vec![T::default(); w * h]; numbers.len()];
     let mut blocks: Vec<Vec<&mut [T]>> = (0..h.div_ceil(BLOCK)).map(|_| Vec::new()).collect();
     for plane in &mut samples {
@@ -174,7 +196,7 @@ fn group<T: Code>(
             }
             grid.row(&candidates.share, y, &columns, 1.0, &mut mixed, &mut share);
             let rows = Rows { u: &u, v: &v, weight: &weight, share: &share };
-            blend_rows(level, &pairs, y, t, rows, &mut out);
+            blend_rows(level, &pairs, seen, y, t, rows, &mut out);
             for (plane, values) in planes.iter_mut().zip(out.chunks_exact(w)) {
                 T::round(level, format, values, &mut plane[i * w..(i + 1) * w]);
             }

@@ -65,6 +65,11 @@ impl Plane {
         &self.data[start..start + self.width]
     }
 
+    /// All samples without the border, row by row.
+    pub(crate) fn to_vec(&self) -> Vec<f32> {
+        (0..self.height).flat_map(|y| self.row(y).iter().copied()).collect()
+    }
+
     /// Sample at column `x`, row `y`; coordinates outside are moved to the nearest edge.
     #[must_use]
     pub fn at(&self, x: isize, y: isize) -> f32 {

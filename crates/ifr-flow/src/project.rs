@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::estimate::View;
 use crate::field::FlowField;
 use crate::kernels::Level;
 use crate::kernels::judge::judge_row;
@@ -27,8 +28,12 @@ pub(crate) struct Source {
     pub(crate) seen: Vec<f32>,
     /// Weight among the pixels that arrive at one place.
     pub(crate) weight: Vec<f32>,
+    /// How far each pixel is the scene's and not made up, 0 ..= 1; empty: all are.
+    shown: Vec<f32>,
 }
 
+/// Weight of pixels that are made up, where nothing better arrives.
+const MADE_UP: f32 = 0.01;
 /// Weight of pixels that the other frame does not show, where nothing better arrives.
 const UNSEEN: f32 = 0.02;
 
@@ -38,16 +43,27 @@ impl Source {
         level: Level,
         field: FlowField,
         other: &FlowField,
-        luma: &Plane,
-        other_luma: &Plane,
+        luma: View<'_>,
+        other_luma: View<'_>,
     ) -> Self {
         let (w, h) = (field.width(), field.height());
         let mut seen = vec![0.0; w * h];
         let mut weight = vec![0.0; w * h];
         seen.par_chunks_mut(w).zip(weight.par_chunks_mut(w)).enumerate().with_min_len(BLOCK).for_each(
-            |(y, (seen, weight))| judge_row(level, &field, other, [luma, other_luma], y, seen, weight),
+            |(y, (seen, weight))| {
+                judge_row(level, &field, other, [luma.plane, other_luma.plane], y, seen, weight);
+            },
         );
-        Self { field, seen, weight }
+        let shown = luma.seen.map(Plane::to_vec).unwrap_or_default();
+        weight.iter_mut().zip(&shown).for_each(|(w, s)| *w *= s.max(MADE_UP));
+        if let Some(there) = other_luma.seen {
+            // What lands on something made up is shown by this frame alone.
+            for (k, s) in seen.iter_mut().enumerate() {
+                let (x, y) = ((k % w) as f32 + field.u()[k], (k / w) as f32 + field.v()[k]);
+                *s *= there.at((x + 0.5) as isize, (y + 0.5) as isize);
+            }
+        }
+        Self { field, seen, weight, shown }
     }
 }
 
@@ -87,6 +103,7 @@ fn splat(source: &Source, reach: f32, sign: f32) -> Vec<Sum> {
             let (fx, fy) = (px + 1.0 - sx as f32, py + 1.0 - sy as f32);
             let seen = source.seen[k];
             let weight = (seen + UNSEEN) * source.weight[k];
+            let shown = source.shown.get(k).copied().unwrap_or(1.0);
             for (tx, ty, f) in [
                 (sx, sy, (1.0 - fx) * (1.0 - fy)),
                 (sx + 1, sy, fx * (1.0 - fy)),
@@ -100,8 +117,8 @@ fn splat(source: &Source, reach: f32, sign: f32) -> Vec<Sum> {
                 s.u += f * weight * sign * u;
                 s.v += f * weight * sign * v;
                 s.weight += f * weight;
-                s.both += f * seen;
-                s.only += f * (1.0 - seen);
+                s.both += f * shown * seen;
+                s.only += f * shown * (1.0 - seen);
             }
         }
     }

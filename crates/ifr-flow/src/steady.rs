@@ -6,10 +6,11 @@
 
 use rayon::prelude::*;
 
+use crate::estimate::View;
 use crate::field::{FlowField, Grid};
 use crate::kernels::Level;
 use crate::kernels::blend::compare_row;
-use crate::plane::{BLOCK, Plane};
+use crate::plane::BLOCK;
 use crate::project::Motion;
 
 /// Halvings of the confidence: doubt counts where it fills a square of so many pixels, not in the narrow bands of what is
@@ -47,7 +48,7 @@ fn half(from: &[f32], w: usize, h: usize) -> Vec<f32> {
 }
 
 /// How much detail both frames show together along `field`, 0 ..= 1, and the squared difference between them.
-fn compare(level: Level, pair: [&Plane; 2], t: f32, field: &FlowField) -> (Vec<f32>, Vec<f32>) {
+fn compare(level: Level, pair: [View<'_>; 2], t: f32, field: &FlowField) -> (Vec<f32>, Vec<f32>) {
     let (w, h) = (field.width(), field.height());
     let [mut mean, mut square, mut detail] = [(); 3].map(|()| vec![0.0; w * h]);
     mean.par_chunks_mut(w).zip(square.par_chunks_mut(w)).enumerate().with_min_len(BLOCK).for_each(
@@ -70,7 +71,7 @@ fn compare(level: Level, pair: [&Plane; 2], t: f32, field: &FlowField) -> (Vec<f
 }
 
 /// Fades `motion`, seen from `t` between the planes `pair`, to a slowly varying one where it is not to be trusted.
-pub(crate) fn steady(level: Level, pair: [&Plane; 2], t: f32, motion: &mut Motion) {
+pub(crate) fn steady(level: Level, pair: [View<'_>; 2], t: f32, motion: &mut Motion) {
     let mean = motion.field();
     let (w, h) = (mean.width(), mean.height());
     let (mut detail, square) = compare(level, pair, t, &mean);
@@ -188,6 +189,11 @@ fn extend(layers: Vec<Layer>) -> Option<FlowField> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plane::Plane;
+
+    fn whole(plane: &Plane) -> View<'_> {
+        View { plane, seen: None }
+    }
 
     /// Mean difference between neighbours, in pixels.
     fn roughness(field: &FlowField) -> f32 {
@@ -213,7 +219,7 @@ mod tests {
         for (w, h) in [(96, 64), (61, 33), (9, 1), (1, 1)] {
             let ([a, b], mut motion) = torn(w, h, 0.0);
             let before = roughness(&motion.led[0]);
-            steady(Level::best(), [&a, &b], 0.5, &mut motion);
+            steady(Level::best(), [&a, &b].map(whole), 0.5, &mut motion);
             let after = roughness(&motion.led[0]);
             assert!(after <= 0.2 * before, "{w}x{h}: {before}, then {after}");
             assert!(motion.share.iter().all(|s| (0.45..=0.9).contains(s)));
@@ -224,7 +230,7 @@ mod tests {
     fn trusted_motion_is_left_alone() {
         let ([a, b], mut motion) = torn(61, 33, 1.0);
         let before = motion.clone();
-        steady(Level::best(), [&a, &b], 0.5, &mut motion);
+        steady(Level::best(), [&a, &b].map(whole), 0.5, &mut motion);
         assert_eq!((motion.led, motion.share), (before.led, before.share));
     }
 }

@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -23,6 +24,41 @@ pub trait Interpolate: Send {
         first: &Arc<Frame>,
         second: &Arc<Frame>,
     ) -> Result<Box<dyn Pair + 'a>, InterpolateError>;
+
+    /// As [`Interpolate::pair`], of frames parts of which are made up. Methods that can tell find no motion there, and take what
+    /// is behind from the other frame where that shows it; others, as this default, see ordinary frames.
+    ///
+    /// # Errors
+    /// As [`Interpolate::pair`].
+    fn pair_covered<'a>(
+        &'a mut self,
+        first: Covered<'_>,
+        second: Covered<'_>,
+    ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
+        self.pair(first.frame, second.frame)
+    }
+}
+
+/// Which parts of a frame are made up: painted over something that hid what was to be seen.
+pub trait Cover: Sync {
+    /// Writes how far each sample of row `y` of a plane is made up: 0 (as it was) to 1 (wholly). The plane's samples stand for
+    /// `step` luma columns and rows each, and `out` is as wide as the plane.
+    fn row(&self, step: (usize, usize), y: usize, out: &mut [f32]);
+}
+
+/// A frame, and which parts of it are made up. The same frame (the same [`Arc`]) always comes with the same cover.
+#[derive(Clone, Copy)]
+pub struct Covered<'a> {
+    /// The frame.
+    pub frame: &'a Arc<Frame>,
+    /// What is made up of it; `None`: nothing.
+    pub cover: Option<&'a dyn Cover>,
+}
+
+impl fmt::Debug for Covered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Covered").field("is_covered", &self.cover.is_some()).finish_non_exhaustive()
+    }
 }
 
 /// A prepared pair of frames.

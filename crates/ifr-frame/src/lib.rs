@@ -45,7 +45,7 @@ pub use error::FrameError;
 pub use format::{ColorModel, PixelFormat, Subsampling};
 pub use frame::{Frame, MAX_DIMENSION, MAX_PIXELS, Plane, Samples};
 pub use image::RgbImage;
-pub use interpolate::{Interpolate, InterpolateError, Pair};
+pub use interpolate::{Cover, Covered, Interpolate, InterpolateError, Pair};
 pub use mirror::Mirror;
 pub use pad::Padding;
 pub use rate::Rate;

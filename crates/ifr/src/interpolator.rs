@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use ifr_cpu::{CpuError, EngineOptions};
 use ifr_flow::{FlowInterpolator, FlowOptions};
-use ifr_frame::{Averaged, BisectDepth, Frame, Interpolate, InterpolateError, Pair};
+use ifr_frame::{Averaged, BisectDepth, Covered, Frame, Interpolate, InterpolateError, Pair};
 use ifr_net::{GraphError, Ratio};
 use thiserror::Error;
 
@@ -26,6 +26,15 @@ pub struct Interpolator {
 enum Engine {
     Flow(FlowInterpolator),
     Net(Box<ScaledNet>),
+}
+
+impl Engine {
+    fn as_interpolate(&mut self) -> &mut dyn Interpolate {
+        match self {
+            Self::Flow(flow) => flow,
+            Self::Net(net) => net.as_mut(),
+        }
+    }
 }
 
 /// How an [`Interpolator`] works.
@@ -189,10 +198,7 @@ impl Interpolator {
         first: &Arc<Frame>,
         second: &Arc<Frame>,
     ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
-        let engine: &mut dyn Interpolate = match &mut self.engine {
-            Engine::Flow(flow) => flow,
-            Engine::Net(net) => net.as_mut(),
-        };
+        let engine = self.engine.as_interpolate();
         if self.averaged {
             return Ok(Box::new(Averaged::new(engine, first, second)?));
         }
@@ -214,5 +220,16 @@ impl Interpolate for Interpolator {
         second: &Arc<Frame>,
     ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
         Self::pair(self, first, second)
+    }
+
+    fn pair_covered<'a>(
+        &'a mut self,
+        first: Covered<'_>,
+        second: Covered<'_>,
+    ) -> Result<Box<dyn Pair + 'a>, InterpolateError> {
+        if self.averaged {
+            return Self::pair(self, first.frame, second.frame);
+        }
+        self.engine.as_interpolate().pair_covered(first, second)
     }
 }

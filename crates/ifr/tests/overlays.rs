@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::shared;
-use ifr::frame::{ColorDescription, Frame, PixelFormat, Samples};
+use ifr::frame::{ColorDescription, Frame, Interpolate, PixelFormat, Samples};
 use ifr::timeline::Link;
 use ifr::timeline::overlay::{Overlaid, OverlayTracker};
 use ifr::video::{Item, OpenOptions};
@@ -48,7 +48,8 @@ fn half_rate(name: &str, frames: &[Arc<Frame>], inside: &[bool]) -> Errors {
         let truth = frames[2 * i + 1].planes()[0].as_u8().unwrap();
         let [a, b] = pair else { panic!("a window of two") };
         let plain = engines[0].pair(a.frame(), b.frame()).unwrap().at(0.5).unwrap();
-        let made = engines[1].pair(a.clean().unwrap(), b.clean().unwrap()).unwrap().at(0.5).unwrap();
+        let made =
+            engines[1].pair_covered(a.covered().unwrap(), b.covered().unwrap()).unwrap().at(0.5).unwrap();
         let kept = Overlaid::keep(made, a, b, 0.5).unwrap();
         for (errors, frame) in errors.iter_mut().zip([plain, kept]) {
             let luma = frame.planes()[0].as_u8().unwrap();
@@ -116,9 +117,14 @@ fn burn(frame: &Frame) -> Arc<Frame> {
     Arc::new(burn_caption(&frame.to_rgb()).to_frame(frame.format(), frame.color()).unwrap())
 }
 
-/// Where that caption is.
+/// Where that caption is: pixels more of which are the caption's than not.
 fn caption(w: usize, h: usize) -> Vec<bool> {
-    Scene::demo().caption_mask(w, h).iter().map(|&v| v > 0.0).collect()
+    Scene::demo().caption_mask(w, h).iter().map(|&v| v >= 0.5).collect()
+}
+
+/// What is left of the squared error inside.
+fn left([plain, kept]: &Errors) -> f64 {
+    kept[1].0 / plain[1].0
 }
 
 #[test]
@@ -137,22 +143,36 @@ fn a_caption_over_a_generated_scene() {
 #[test]
 fn captions_over_real_clips() {
     let Some(dir) = shared("clips") else { return };
-    for (clip, x, y) in [("25", 300, 400), ("102", 200, 300)] {
+    // Parts of 640×360 from frame 20 on, and what may be left of the squared error in the caption: half, but where there is hardly
+    // any to begin with (a distant scene, RMSE 0.4), or a wire passes behind the letters between two frames.
+    let parts = [
+        ("25", 300, 400, 0.5),
+        ("25", 900, 300, 0.5),
+        ("102", 200, 300, 0.85),
+        ("102", 400, 640, 0.8),
+        ("102", 760, 560, 0.5),
+        ("138", 700, 300, 0.5),
+        ("138", 300, 600, 0.5),
+    ];
+    let inside = caption(640, 360);
+    let mut sum = [0.0; 2];
+    for (clip, x, y, most) in parts {
+        let name = format!("{clip} at {x}, {y}");
         let frames: Vec<_> = decode(&dir.join(format!("{clip}.mp4")), 20..41)
             .iter()
             .map(|f| crop(f, x, y, 640, 360))
             .collect();
         // Without a caption nothing changes for the worse.
-        let nowhere = caption(640, 360);
-        assert_no_worse(clip, &half_rate(clip, &frames, &nowhere), &[0, 1, 2]);
+        assert_no_worse(&name, &half_rate(&name, &frames, &inside), &[0, 2]);
         let captioned: Vec<_> = frames.iter().map(|f| burn(f)).collect();
-        let errors = half_rate(&format!("{clip}, caption"), &captioned, &caption(640, 360));
-        // What is drawn over a caption before motion is looked for is not always as good as the caption was: 102 loses 0.12 dB.
-        let [plain, kept] = errors.map(|e| e[0].psnr());
-        assert!(kept >= plain - 0.15, "{clip}: fell from {plain:.3} to {kept:.3} dB");
-        let [plain, kept] = errors.map(|e| e[1].rmse());
-        assert!(kept < plain, "{clip}: RMSE in the caption went from {plain:.2} to {kept:.2}");
+        let errors = half_rate(&format!("{name}, caption"), &captioned, &inside);
+        assert_no_worse(&name, &errors, &[0, 1, 2]);
+        assert!(left(&errors) <= most, "{name}: {:.2} of the error in the caption is left", left(&errors));
+        for (sum, errors) in sum.iter_mut().zip(&errors) {
+            *sum += errors[1].0;
+        }
     }
+    assert!(sum[1] <= 0.5 * sum[0], "{sum:?}");
 }
 
 #[test]
@@ -161,9 +181,11 @@ fn the_caption_and_the_logo_of_a_broadcast() {
     // From frame 60 on the caption stands still, and the camera follows the ball.
     let frames = decode(&dir.join("138.mp4"), 60..81);
     let (w, h) = (frames[0].width(), frames[0].height());
-    let boxes = [(366..1678, 904..998), (1550..1770, 40..128)];
-    let inside: Vec<bool> =
-        (0..w * h).map(|i| boxes.iter().any(|(x, y)| x.contains(&(i % w)) && y.contains(&(i / w)))).collect();
-    let errors = half_rate("138", &frames, &inside);
-    assert_no_worse("138", &errors, &[0, 1, 2]);
+    let (caption, logo) = ((367..1678, 906..996), (1550..1770, 40..128));
+    for (name, (x, y)) in [("138, caption", caption), ("138, logo", logo)] {
+        let inside: Vec<bool> = (0..w * h).map(|i| x.contains(&(i % w)) && y.contains(&(i / w))).collect();
+        let errors = half_rate(name, &frames, &inside);
+        assert_no_worse(name, &errors, &[0, 1, 2]);
+        assert!(left(&errors) <= 0.5, "{name}: {:.2} of the error is left", left(&errors));
+    }
 }

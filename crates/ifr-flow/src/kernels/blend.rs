@@ -1,7 +1,8 @@
 //! Warping both frames to an instant along several candidate motions and blending what they show.
 
-use super::sample::{CHUNK, Places, warp_row_body};
+use super::sample::{CHUNK, Places, nearest_row_body, warp_row_body};
 use super::versions;
+use crate::estimate::View;
 use crate::plane::Plane;
 
 /// Most candidate motions of a pixel.
@@ -26,19 +27,24 @@ pub(crate) struct Candidates<'a> {
 }
 
 versions! {
-    /// `out` = row `y` at the time `t` of every pair of planes (of one size), one row after another, in their units.
-    fn blend_rows = blend_rows_body(pairs: &[[&Plane; 2]], y: usize, t: f32, candidates: Candidates<'_>, out: &mut [f32])
+    /// `out` = row `y` at the time `t` of every pair of planes (of one size), one row after another, in their units. `seen`: how
+    /// far the samples of the first planes and of the second were seen.
+    fn blend_rows = blend_rows_body(
+        pairs: &[[&Plane; 2]], seen: [Option<&Plane>; 2], y: usize, t: f32, candidates: Candidates<'_>, out: &mut [f32],
+    )
 }
 
 versions! {
-    /// `out` = squared difference between what both planes show at row `y` and time `t` along a motion.
-    fn difference_row = difference_row_body(pair: [&Plane; 2], y: usize, t: f32, u: &[f32], v: &[f32], out: &mut [f32])
+    /// `out` = squared difference between what both planes show at row `y` and time `t` along a motion; 0 where either was not
+    /// seen.
+    fn difference_row = difference_row_body(pair: [View<'_>; 2], y: usize, t: f32, u: &[f32], v: &[f32], out: &mut [f32])
 }
 
 versions! {
-    /// `mean` = what both planes together show at row `y` and time `t` along a motion, `square` = their squared difference.
+    /// `mean` = what both planes together show at row `y` and time `t` along a motion, `square` = their squared difference, 0
+    /// where either was not seen.
     fn compare_row = compare_row_body(
-        pair: [&Plane; 2], y: usize, t: f32, u: &[f32], v: &[f32], mean: &mut [f32], square: &mut [f32],
+        pair: [View<'_>; 2], y: usize, t: f32, u: &[f32], v: &[f32], mean: &mut [f32], square: &mut [f32],
     )
 }
 
@@ -53,22 +59,29 @@ versions! {
 }
 
 #[inline(always)]
-fn difference_row_body(pair: [&Plane; 2], y: usize, t: f32, u: &[f32], v: &[f32], out: &mut [f32]) {
+fn difference_row_body(pair: [View<'_>; 2], y: usize, t: f32, u: &[f32], v: &[f32], out: &mut [f32]) {
     let mut other = [0.0f32; CHUNK];
     for x in (0..out.len()).step_by(CHUNK) {
         let n = CHUNK.min(out.len() - x);
         let out = &mut out[x..x + n];
-        warp_row_body(pair[0], x, y, -t, &u[x..x + n], &v[x..x + n], out);
-        warp_row_body(pair[1], x, y, 1.0 - t, &u[x..x + n], &v[x..x + n], &mut other[..n]);
+        let (u, v) = (&u[x..x + n], &v[x..x + n]);
+        warp_row_body(pair[0].plane, x, y, -t, u, v, out);
+        warp_row_body(pair[1].plane, x, y, 1.0 - t, u, v, &mut other[..n]);
         for (o, b) in out.iter_mut().zip(&other) {
             *o = (*o - b) * (*o - b);
+        }
+        for (view, scale) in pair.iter().zip([-t, 1.0 - t]) {
+            if let Some(seen) = view.seen {
+                nearest_row_body(seen, x, y, scale, u, v, &mut other[..n]);
+                out.iter_mut().zip(&other).for_each(|(o, s)| *o *= s);
+            }
         }
     }
 }
 
 #[inline(always)]
 fn compare_row_body(
-    pair: [&Plane; 2],
+    pair: [View<'_>; 2],
     y: usize,
     t: f32,
     u: &[f32],
@@ -76,12 +89,22 @@ fn compare_row_body(
     mean: &mut [f32],
     square: &mut [f32],
 ) {
-    warp_row_body(pair[0], 0, y, -t, u, v, mean);
-    warp_row_body(pair[1], 0, y, 1.0 - t, u, v, square);
-    for (a, b) in mean.iter_mut().zip(square) {
+    warp_row_body(pair[0].plane, 0, y, -t, u, v, mean);
+    warp_row_body(pair[1].plane, 0, y, 1.0 - t, u, v, square);
+    for (a, b) in mean.iter_mut().zip(&mut *square) {
         let (first, second) = (*a, *b);
         *a = 0.5 * (first + second);
         *b = (first - second) * (first - second);
+    }
+    let mut shown = [0.0f32; CHUNK];
+    for (view, scale) in pair.iter().zip([-t, 1.0 - t]) {
+        let Some(seen) = view.seen else { continue };
+        for (i, square) in square.chunks_mut(CHUNK).enumerate() {
+            let x = i * CHUNK;
+            let at = x..x + square.len();
+            nearest_row_body(seen, x, y, scale, &u[at.clone()], &v[at], &mut shown[..square.len()]);
+            square.iter_mut().zip(&shown).for_each(|(o, s)| *o *= s);
+        }
     }
 }
 
@@ -92,7 +115,14 @@ fn inside(p: f32, last: f32) -> f32 {
 }
 
 #[inline(always)]
-fn blend_rows_body(pairs: &[[&Plane; 2]], y: usize, t: f32, c: Candidates<'_>, out: &mut [f32]) {
+fn blend_rows_body(
+    pairs: &[[&Plane; 2]],
+    seen: [Option<&Plane>; 2],
+    y: usize,
+    t: f32,
+    c: Candidates<'_>,
+    out: &mut [f32],
+) {
     let w = c.share.len();
     let count = (c.u.len() / w.max(1)).min(MOST);
     let Some([like, _]) = pairs.first() else { return };
@@ -152,13 +182,20 @@ fn blend_rows_body(pairs: &[[&Plane; 2]], y: usize, t: f32, c: Candidates<'_>, o
             }
             let (u, v) = (&c.u[k * w + x..k * w + x + n], &c.v[k * w + x..k * w + x + n]);
             let (prior, share) = (&c.share[x..x + n], &mut share[..n]);
+            let mut shown = [[1.0f32; CHUNK]; 2];
+            for ((shown, seen), scale) in shown.iter_mut().zip(seen).zip([-t, 1.0 - t]) {
+                if let Some(seen) = seen {
+                    nearest_row_body(seen, x, y, scale, u, v, &mut shown[..n]);
+                }
+            }
             for i in 0..n {
-                // What moves in or out over the edge is taken from the frame that has it.
+                // What moves in or out over the edge, or is hidden in one of them, is taken from the frame that has it.
                 let (px, py) = ((x + i) as f32, y as f32);
                 let first = inside(px - t * u[i], right) * inside(py - t * v[i], bottom);
                 let second = inside(px + (1.0 - t) * u[i], right) * inside(py + (1.0 - t) * v[i], bottom);
                 let s = prior[i];
-                let (first, second) = (s * (first + 1e-3), (1.0 - s) * (second + 1e-3));
+                let (first, second) =
+                    (s * (first * shown[0][i] + 1e-3), (1.0 - s) * (second * shown[1][i] + 1e-3));
                 share[i] = first / (first + second).max(1e-9);
             }
             let places = [Places::new(like, x, y, -t, u, v), Places::new(like, x, y, 1.0 - t, u, v)];

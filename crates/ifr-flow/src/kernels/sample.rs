@@ -150,3 +150,25 @@ pub(super) fn warp_row_body(
         x += out.len();
     }
 }
+
+/// `out[i]` = the sample of `plane` nearest to (`x` + i + `scale`·`u[i]`, `y` + `scale`·`v[i]`), with the edges repeated. All slices
+/// have the length of `out`. A part of other kernels.
+#[inline(always)]
+pub(super) fn nearest_row_body(
+    plane: &Plane,
+    x: usize,
+    y: usize,
+    scale: f32,
+    u: &[f32],
+    v: &[f32],
+    out: &mut [f32],
+) {
+    let (right, bottom) = (plane.width() as f32 - 1.0, plane.height() as f32 - 1.0);
+    let (stride, origin, data) = (plane.stride(), plane.origin(), plane.data());
+    for (i, ((out, u), v)) in out.iter_mut().zip(u).zip(v).enumerate() {
+        // max and min in this order turn a NaN into 0.
+        let px = ((x + i) as f32 + scale * u).max(0.0).min(right) + 0.5;
+        let py = (y as f32 + scale * v).max(0.0).min(bottom) + 0.5;
+        *out = data[origin + py as usize * stride + px as usize];
+    }
+}

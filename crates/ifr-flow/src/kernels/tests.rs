@@ -6,6 +6,7 @@ use super::patch::{Search, reconsider, search, spread};
 use super::sample::{Columns, resample_row};
 use super::variational::{Scratch, Terms, Tile, refine};
 use super::{Level, Set};
+use crate::estimate::View;
 use crate::field::FlowField;
 use crate::plane::Plane;
 
@@ -81,6 +82,8 @@ fn refinement() {
 fn blending() {
     for w in [1, 5, 32, 45, 100] {
         let (a, b) = (cloud(w, 9, 0.0), cloud(w, 9, -2.0));
+        let seen = Plane::from_fn(w, 9, |x, y| noise(7, 9 * x + y));
+        let views = [View { plane: &a, seen: None }, View { plane: &b, seen: Some(&seen) }];
         let wild =
             |seed: usize, k: f32| -> Vec<f32> { (0..3 * w).map(|i| k * (noise(seed, i) - 0.3)).collect() };
         let (u, v) = (wild(1, 300.0), wild(2, 40.0));
@@ -89,19 +92,19 @@ fn blending() {
         let out = same(|l| {
             let mut out = vec![0.0; 2 * w];
             let rows = Candidates { u: &u, v: &v, weight: &weight, share: &share };
-            blend_rows(l, &[[&a, &b], [&b, &a]], 4, 0.3, rows, &mut out);
+            blend_rows(l, &[[&a, &b], [&b, &a]], [None, Some(&seen)], 4, 0.3, rows, &mut out);
             out
         });
         assert!(out.iter().all(|v| (0.0..=255.0).contains(v)));
         let difference = same(|l| {
             let mut out = vec![0.0; w];
-            difference_row(l, [&a, &b], 4, 0.3, &u[..w], &v[..w], &mut out);
+            difference_row(l, views, 4, 0.3, &u[..w], &v[..w], &mut out);
             out
         });
         let [mean, square] = same(|l| {
             let mut out = [vec![0.0; w], vec![0.0; w]];
             let [mean, square] = &mut out;
-            compare_row(l, [&a, &b], 4, 0.3, &u[..w], &v[..w], mean, square);
+            compare_row(l, views, 4, 0.3, &u[..w], &v[..w], mean, square);
             out
         });
         assert_eq!(square, difference);
@@ -112,7 +115,7 @@ fn blending() {
     let (bad, one) = (vec![f32::NAN; 33], vec![1.0; 33]);
     let mut out = vec![0.0; 33];
     let rows = Candidates { u: &bad, v: &bad, weight: &one, share: &one };
-    blend_rows(Level::best(), &[[&a, &a]], 4, 0.3, rows, &mut out);
+    blend_rows(Level::best(), &[[&a, &a]], [None; 2], 4, 0.3, rows, &mut out);
 }
 
 #[test]
@@ -122,7 +125,7 @@ fn still_candidates_copy_the_planes() {
     let out = same(|l| {
         let mut out = vec![0.0; 70];
         let rows = Candidates { u: &zero, v: &zero, weight: &one, share: &one[..70] };
-        blend_rows(l, &[[&a, &a]], 2, 0.5, rows, &mut out);
+        blend_rows(l, &[[&a, &a]], [None; 2], 2, 0.5, rows, &mut out);
         out
     });
     assert_eq!(out, a.row(2));

@@ -32,6 +32,8 @@ const AROUND: usize = 5;
 const CORNER_REACH: usize = 2;
 /// … which is measured by 4·det ÷ trace² of their structure tensor: 0 for parallel edges, 1 for edges of all directions.
 const CORNERS: f32 = 0.15;
+/// … and must not have moved by more than this many pixels from the window's first half to its second, four frames later.
+const DRIFT: f32 = 0.08;
 /// Cells this near to each other are one group.
 const GAP: usize = 2;
 /// A group's surroundings: cells so near to one of its own.
@@ -47,6 +49,9 @@ const INSIDE: usize = 8;
 /// … while they do not range over more codes than this.
 const FLAT: u8 = 3;
 
+/// How far around what was found still pixels belong to it.
+const RIM: usize = 2;
+
 /// A pixel that is to be kept.
 pub(super) const KEPT: u8 = 128;
 /// A pixel that is to be kept, and to be taken out of the frame in which motion is looked for.
@@ -58,24 +63,32 @@ pub(super) fn overlay(frames: &[&Luma; WINDOW]) -> Option<Vec<u8>> {
     if w < 4 * CELL || h < 4 * CELL {
         return None;
     }
-    let (range, sum) = statistics(frames);
-    let cells = Cells::count(&range, &sum, w, h);
-    let chosen = cells.chosen(&range, &sum, w, h);
+    let Statistics { range, sum, drift } = &statistics(frames);
+    let cells = Cells::count(range, sum, w, h);
+    let chosen = cells.chosen(range, sum, drift, w, h);
     let mut mask = match &chosen {
-        Some(chosen) => grow(&cells, chosen, &range, &sum, w, h),
+        Some(chosen) => grow(&cells, chosen, range, sum, w, h),
         None => vec![0; w * h],
     };
-    let barred = bars::mark(&mut mask, &range, &sum, w, h);
+    let barred = bars::mark(&mut mask, range, sum, w, h);
     (barred || chosen.is_some()).then_some(mask)
 }
 
-/// Largest less smallest code over the window, and the sum.
-fn statistics(frames: &[&Luma; WINDOW]) -> (Vec<u8>, Vec<u16>) {
+/// What is known of each pixel over a window.
+struct Statistics {
+    /// Largest less smallest code.
+    range: Vec<u8>,
+    sum: Vec<u16>,
+    /// The sum over the window's second half less that over its first.
+    drift: Vec<i16>,
+}
+
+fn statistics(frames: &[&Luma; WINDOW]) -> Statistics {
     let n = frames[0].codes.len();
-    let (mut range, mut sum) = (vec![0_u8; n], vec![0_u16; n]);
+    let (mut range, mut sum, mut drift) = (vec![0_u8; n], vec![0_u16; n], vec![0_i16; n]);
     const RUN: usize = 64;
-    let runs = range.chunks_mut(RUN).zip(sum.chunks_mut(RUN));
-    for (i, (range, sum)) in runs.enumerate() {
+    let runs = range.chunks_mut(RUN).zip(sum.chunks_mut(RUN)).zip(drift.chunks_mut(RUN));
+    for (i, ((range, sum), drift)) in runs.enumerate() {
         let at = i * RUN..i * RUN + range.len();
         let first = &frames[0].codes[at.clone()];
         let (mut low, mut high) = ([0_u8; RUN], [0_u8; RUN]);
@@ -84,7 +97,11 @@ fn statistics(frames: &[&Luma; WINDOW]) -> (Vec<u8>, Vec<u16>) {
         for (s, &v) in sum.iter_mut().zip(first) {
             *s = u16::from(v);
         }
-        for frame in &frames[1..] {
+        let mut half = [0_u16; RUN];
+        for (k, frame) in frames.iter().enumerate().skip(1) {
+            if k == WINDOW / 2 {
+                half[..sum.len()].copy_from_slice(sum);
+            }
             let codes = &frame.codes[at.clone()];
             for (((l, h), s), &v) in low.iter_mut().zip(&mut high).zip(sum.iter_mut()).zip(codes) {
                 *l = (*l).min(v);
@@ -95,12 +112,21 @@ fn statistics(frames: &[&Luma; WINDOW]) -> (Vec<u8>, Vec<u16>) {
         for ((r, l), h) in range.iter_mut().zip(&low).zip(&high) {
             *r = h - l;
         }
+        // Sums of 8 codes stay far below 2¹⁵.
+        for ((d, s), first) in drift.iter_mut().zip(sum.iter()).zip(&half) {
+            *d = (s - first) as i16 - *first as i16;
+        }
     }
-    (range, sum)
+    Statistics { range, sum, drift }
 }
 
 /// Whether each pixel of row `y` is a still edge, 1 or 0.
 fn still_edges(range: &[u8], sum: &[u16], w: usize, h: usize, y: usize, out: &mut [u8]) {
+    still_pixels(range, sum, w, h, y, EDGE, out);
+}
+
+/// Whether each pixel of row `y` is still and has a gradient of at least `edge`, 1 or 0.
+fn still_pixels(range: &[u8], sum: &[u16], w: usize, h: usize, y: usize, edge: u16, out: &mut [u8]) {
     let row = |y: usize| &sum[y * w..(y + 1) * w];
     let (above, here, below) = (row(y.saturating_sub(1)), row(y), row((y + 1).min(h - 1)));
     let range = &range[y * w..(y + 1) * w];
@@ -111,7 +137,7 @@ fn still_edges(range: &[u8], sum: &[u16], w: usize, h: usize, y: usize, out: &mu
     for ((((o, &r), &a), &b), here) in inner {
         let gradient = here[0].abs_diff(here[2]).max(a.abs_diff(b));
         let still = r <= STILL || u16::from(r) * (SHIFT * WINDOW as u16) <= gradient;
-        *o = u8::from((gradient >= EDGE * WINDOW as u16) & still);
+        *o = u8::from((gradient >= edge * WINDOW as u16) & still);
     }
 }
 
@@ -142,7 +168,7 @@ impl Cells {
     }
 
     /// What becomes of the still edges of each cell: [`KEPT`], [`FILLED`] or 0; `None` where all are 0.
-    fn chosen(&self, range: &[u8], sum: &[u16], pw: usize, ph: usize) -> Option<Vec<u8>> {
+    fn chosen(&self, range: &[u8], sum: &[u16], drift: &[i16], pw: usize, ph: usize) -> Option<Vec<u8>> {
         let (w, h) = (self.across, self.down);
         if self.still.iter().all(|&s| s == 0) {
             return None;
@@ -161,7 +187,7 @@ impl Cells {
         if !chosen.contains(&KEPT) {
             return None;
         }
-        self.drop_straight(&mut chosen, range, sum, pw, ph);
+        self.drop_moving(&mut chosen, range, sum, drift, pw, ph);
         if !chosen.contains(&KEPT) {
             return None;
         }
@@ -170,10 +196,11 @@ impl Cells {
     }
 
     /// Takes cells out around which all still edges have one direction: a straight edge that moves along itself is
-    /// indistinguishable from one that does not move.
-    fn drop_straight(&self, chosen: &mut [u8], range: &[u8], sum: &[u16], pw: usize, ph: usize) {
+    /// indistinguishable from one that does not move. And those around which edges move after all, if slowly, by least squares
+    /// over the edges (Lucas and Kanade).
+    fn drop_moving(&self, chosen: &mut [u8], range: &[u8], sum: &[u16], drift: &[i16], pw: usize, ph: usize) {
         let (w, h) = (self.across, self.down);
-        let mut tensor = vec![[0_i64; 3]; w * h];
+        let mut tensor = vec![[0_i64; 5]; w * h];
         let mut edges = vec![0_u8; pw];
         for y in 1..ph - 1 {
             let cells = y / CELL * w;
@@ -185,15 +212,23 @@ impl Cells {
                 let at = |x: usize, y: usize| i64::from(sum[y * pw + x]);
                 let gx = (at(x + 1, y) - at(x - 1, y)) / WINDOW as i64;
                 let gy = (at(x, y + 1) - at(x, y - 1)) / WINDOW as i64;
+                let gt = i64::from(drift[y * pw + x]);
                 let t = &mut tensor[cells + x / CELL];
-                *t = [t[0] + gx * gx, t[1] + gx * gy, t[2] + gy * gy];
+                *t = [t[0] + gx * gx, t[1] + gx * gy, t[2] + gy * gy, t[3] + gx * gt, t[4] + gy * gt];
             }
         }
-        let sums: [Sums; 3] = std::array::from_fn(|k| Sums::new(w, h, |i| tensor[i][k]));
+        let sums: [Sums; 5] = std::array::from_fn(|k| Sums::new(w, h, |i| tensor[i][k]));
         for (i, c) in chosen.iter_mut().enumerate().filter(|(_, c)| **c > 0) {
-            let [xx, xy, yy] = sums.each_ref().map(|s| s.around(i % w, i / w, CORNER_REACH) as f32);
+            let [xx, xy, yy, xt, yt] = sums.each_ref().map(|s| s.around(i % w, i / w, CORNER_REACH) as f32);
             // Both eigenvalues are of one order where their product is: 4·det / trace² is 1 for equal ones.
-            if 4.0 * (xx * yy - xy * xy) < CORNERS * (xx + yy) * (xx + yy) {
+            let det = xx * yy - xy * xy;
+            if 4.0 * det < CORNERS * (xx + yy) * (xx + yy) {
+                *c = 0;
+                continue;
+            }
+            // Gradients are codes per two pixels, and the drift is that of four frames' sum.
+            let [u, v] = [yy * xt - xy * yt, xx * yt - xy * xt].map(|d| d * 2.0 / (WINDOW / 2) as f32);
+            if u * u + v * v > DRIFT * DRIFT * det * det {
                 *c = 0;
             }
         }
@@ -299,10 +334,22 @@ fn grow(cells: &Cells, chosen: &[u8], range: &[u8], sum: &[u16], w: usize, h: us
             row.iter_mut().zip(edges).for_each(|(s, &e)| *s = e * chosen);
         }
     }
-    let mut grown = seeds.clone();
+    // Only where all around moves: flat pixels beside letters may as well be a still background that something passes before.
+    let mut grown: Vec<u8> = seeds.iter().map(|&s| if s == FILLED { s } else { 0 }).collect();
     dilate(&mut grown, w, h, INSIDE);
     for ((s, g), r) in seeds.iter_mut().zip(&grown).zip(range) {
         *s = (*s).max(if *r <= FLAT { *g } else { 0 });
+    }
+    // Soft edges of letters, as far as nothing moves behind them.
+    let mut rim = seeds.clone();
+    dilate(&mut rim, w, h, RIM);
+    let mut still = vec![0_u8; w];
+    for (y, (seeds, rim)) in seeds.chunks_exact_mut(w).zip(rim.chunks_exact(w)).enumerate() {
+        if rim.iter().all(|&v| v == 0) {
+            continue;
+        }
+        still_pixels(range, sum, w, h, y, 0, &mut still);
+        seeds.iter_mut().zip(rim).zip(&still).for_each(|((s, r), still)| *s = (*s).max(r * still));
     }
     seeds
 }

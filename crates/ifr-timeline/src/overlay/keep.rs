@@ -1,6 +1,6 @@
 use std::sync::{Arc, OnceLock};
 
-use ifr_frame::{Frame, FrameError, Plane, Samples};
+use ifr_frame::{Cover, Covered, Frame, FrameError, Plane, Samples};
 
 use super::OverlayMask;
 
@@ -46,6 +46,15 @@ impl Overlaid {
             None => Arc::clone(&self.frame),
         };
         Ok(self.clean.get_or_init(|| clean))
+    }
+
+    /// The [clean](Self::clean) frame, with what of it is made up.
+    ///
+    /// # Errors
+    /// [`FrameError`] as for [`OverlayMask::clean`].
+    pub fn covered(&self) -> Result<Covered<'_>, FrameError> {
+        let cover = self.mask().filter(|mask| mask.is_filled()).map(|mask| mask as &dyn Cover);
+        Ok(Covered { frame: self.clean()?, cover })
     }
 
     /// What was `made` at `t` between the [clean](Self::clean) frames of `first` and `second`, with their overlays. Where a

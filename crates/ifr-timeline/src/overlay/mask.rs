@@ -1,12 +1,13 @@
 use std::ops::Range;
 
+use ifr_frame::Cover;
+
 use super::bars::BAR;
 use super::evidence::{FILLED, KEPT, dilate};
 use super::luma::group;
 
-/// How far the mask reaches beyond what was found, in its own pixels: soft edges of letters.
-const RIM: usize = 1;
-/// How much farther it does where motion is looked for without the overlay: nothing of it may be left.
+/// How far beyond what was found the frame in which motion is looked for is painted over, in the mask's pixels: nothing of the
+/// overlay may be left.
 const SPARE: usize = 1;
 
 /// Where a frame shows an overlay, and how surely: 0 to 1, soft at its edges.
@@ -54,8 +55,8 @@ impl OverlayMask {
             dilate(&mut mask, w, h, reach);
             soften(&mask, w, h)
         };
-        let mut kept = around(KEPT, RIM);
-        let filled = found.contains(&FILLED).then(|| around(FILLED, RIM + SPARE));
+        let mut kept = around(KEPT, 0);
+        let filled = found.contains(&FILLED).then(|| around(FILLED, SPARE));
         if let Some(filled) = &filled {
             kept.iter_mut().zip(filled).for_each(|(k, &f)| *k = (*k).max(f));
         }
@@ -133,6 +134,13 @@ impl OverlayMask {
             }
         }
         first..last
+    }
+}
+
+impl Cover for OverlayMask {
+    fn row(&self, step: (usize, usize), y: usize, out: &mut [f32]) {
+        out.fill(0.0);
+        self.filled_row(step, y, out);
     }
 }
 

@@ -61,8 +61,8 @@ impl Maker<'_> {
                 Make::Between { first, second, t } => {
                     let begin = Instant::now();
                     if let Some(engine) = engine.take() {
-                        let clean = [first.clean().map_err(broken)?, second.clean().map_err(broken)?];
-                        prepared = Some(engine.pair(clean[0], clean[1]).map_err(failed)?);
+                        let [a, b] = [first.covered().map_err(broken)?, second.covered().map_err(broken)?];
+                        prepared = Some(engine.pair_covered(a, b).map_err(failed)?);
                     }
                     let Some(pair) = &mut prepared else { continue };
                     let made = pair.at(t).map_err(failed)?;

@@ -16,6 +16,10 @@ const FRAMES: u64 = 95;
 /// arithmetic from the tracker's window of eight.
 const OVERLAYS: u64 = 24;
 
+/// Bytes of a luma pixel that a pair with overlays takes beside: what of both frames was seen, as floats, on all levels of the
+/// flow's pyramid; by arithmetic.
+const COVERED: u64 = 22;
+
 /// An encoder's look-ahead where nothing is known of it: that of x264's preset medium.
 const LOOKAHEAD: u64 = 40;
 
@@ -47,7 +51,8 @@ impl Plan {
         let bytes = samples as u64 * u64::from(video.format.depth.div_ceil(8));
         // Each with smaller copies of itself.
         let ahead = lookahead(&self.output) * 11 / 6;
-        let overlays = if self.overlays == Overlays::Keep { OVERLAYS } else { 0 };
-        PROGRAM + (FRAMES + ahead + overlays) * bytes
+        let (overlays, covered) = if self.overlays == Overlays::Keep { (OVERLAYS, COVERED) } else { (0, 0) };
+        let pixels = video.width as u64 * video.height as u64;
+        PROGRAM + (FRAMES + ahead + overlays) * bytes + covered * pixels
     }
 }
