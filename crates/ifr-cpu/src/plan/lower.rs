@@ -419,8 +419,7 @@ impl<'a> Lowering<'a> {
         } else if kernel.transposed {
             let phases = self.scratch(from, outputs.len() * step * step);
             let residual = self.split(&residual, layout, from, step);
-            let alone = self.winograd && self.last_act() == Act::None;
-            let joint = if alone { kernel.joint(self.level) } else { None };
+            let joint = if self.winograd { kernel.joint(self.level) } else { None };
             let joint = joint.filter(|joint| winograd::suits(joint, Tiles::new(from)));
             self.parts(joint.unwrap_or(kernel), &inputs, &phases, &residual, from);
             let inputs = phases.into_iter().step_by(step * step).collect();
@@ -469,11 +468,11 @@ impl<'a> Lowering<'a> {
         let parts = kernel.parts.iter().map(call).collect();
         let tiles = Tiles::new(layout);
         let act = self.last_act();
-        if self.winograd && act == Act::None && winograd::suits(&kernel, tiles) {
+        if self.winograd && winograd::suits(&kernel, tiles) {
             let units = winograd::units(&kernel, tiles);
             // Weights are put before it once bands are made.
             self.push(
-                Work::Winograd { kernel, parts, tiles, units, weights: Vec::new() },
+                Work::Winograd { kernel, parts, tiles, units, weights: Vec::new(), act },
                 Vec::new(),
                 layout,
             );

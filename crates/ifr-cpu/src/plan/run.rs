@@ -192,7 +192,7 @@ pub(super) unsafe fn activate_vectors(
 /// # Safety
 /// As for [`run_unit`].
 unsafe fn run_winograd(step: &Step, unit: usize, level: Level, memory: Memory, scratch: usize) {
-    let Work::Winograd { kernel, parts, tiles, units, weights } = &step.work else { return };
+    let Work::Winograd { kernel, parts, tiles, units, weights, act } = &step.work else { return };
     let unit = &units[unit];
     let (part, call) = (&kernel.parts[unit.part], &parts[unit.part]);
     let (outputs, layout, weights) = (&call.outputs, step.layout, weights[unit.part]);
@@ -215,6 +215,13 @@ unsafe fn run_winograd(step: &Step, unit: usize, level: Level, memory: Memory, s
     let ends = edges(step, unit.range.start == 0, unit.range.end == tiles.count());
     for block in &part.packed.blocks[unit.blocks.clone()] {
         for &plane in &outputs[block.first..block.first + block.len] {
+            if *act != Act::None {
+                for values in tiles.rows(unit.range.clone()) {
+                    // SAFETY: these positions are this unit's own.
+                    let values = unsafe { memory.write(plane + values.start, values.len()) };
+                    arithmetic::activate(level, *act, values);
+                }
+            }
             // SAFETY: the first and last unit of a plane own its front and back.
             unsafe { clear_ends(memory, plane, layout, ends) };
         }

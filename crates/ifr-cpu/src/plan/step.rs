@@ -73,13 +73,14 @@ pub(crate) enum Work {
     Join { inputs: Vec<Address>, from: Layout, step: usize },
     /// A convolution without stride; `act` follows the kernels' own epilogue.
     Conv { kernel: Arc<Kernel>, parts: Vec<PartCall>, masks: Arc<[u16]>, units: Vec<Unit>, act: Act },
-    /// A 3×3 convolution without stride, by Winograd's algorithm. `weights`: transformed, of each part.
+    /// A 3×3 convolution without stride, by Winograd's algorithm. `weights`: transformed, of each part; `act` as above.
     Winograd {
         kernel: Arc<Kernel>,
         parts: Vec<PartCall>,
         tiles: Tiles,
         units: Vec<Unit>,
         weights: Vec<Address>,
+        act: Act,
     },
     /// The transform of such a convolution's weights: one output for each part.
     Weights { kernel: Arc<Kernel> },

@@ -69,11 +69,18 @@ impl Cutter<'_> {
                 let units = units(kernel, layout);
                 Work::Conv { kernel: kernel.clone(), parts, masks, units, act: *act }
             }
-            Work::Winograd { kernel, parts, weights, .. } => {
+            Work::Winograd { kernel, parts, weights, act, .. } => {
                 let tiles = Tiles::new(layout);
                 let parts = parts.iter().map(|call| self.part(call, y)).collect();
                 let units = winograd_units(kernel, tiles);
-                Work::Winograd { kernel: kernel.clone(), parts, tiles, units, weights: weights.clone() }
+                Work::Winograd {
+                    kernel: kernel.clone(),
+                    parts,
+                    tiles,
+                    units,
+                    weights: weights.clone(),
+                    act: *act,
+                }
             }
             Work::Deliver { inputs, index, row } => {
                 Work::Deliver { inputs: self.at(inputs, y), index: *index, row: row + y }

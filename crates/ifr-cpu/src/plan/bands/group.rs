@@ -10,12 +10,13 @@ use super::cut::Cutter;
 use super::need::{Need, reads, writes};
 use crate::winograd::STEP;
 
-/// Rows of a band on the largest maps of a group. Of 1920×1088 pixels IFRNet-S takes 339 MiB with these, and 687 map by map; moves
+/// Rows of a band on the largest maps of a group. Of 1920×1088 pixels IFRNet-S took 339 MiB with these, and 687 map by map; moves
 /// take about a twentieth of the time, so that fewer rows, which would save some 20 MiB, cost more than they are worth.
 const BAND_ROWS: usize = 32;
 
-/// Values of a band's rows, on the largest maps: wider ones have fewer rows, which give threads as much to do.
-const BAND_VALUES: usize = 1 << 16;
+/// Values of a band's rows, on the largest maps: wider ones have fewer rows, which give threads as much to do. 24 rows of 1920 values,
+/// 12 of 3840.
+const BAND_VALUES: usize = 24 * 1920;
 
 /// Steps that run band by band.
 pub(super) struct Group {
