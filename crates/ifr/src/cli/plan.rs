@@ -117,7 +117,11 @@ fn open(
     engine: &mut Interpolator,
 ) -> Result<(Plan, Box<dyn ifr::video::Source>), Failure> {
     let source = job::open(request)?;
-    let plan = Plan::new(request, source.info())?;
+    let plan = Plan::new(request, source.info()).map_err(|e| match e {
+        // What a run of `ifr interpolate` left is not for a join to continue.
+        JobError::Resumable(path) => JobError::Unfinished(path),
+        e => e,
+    })?;
     // Before the method is asked for: a smaller flow scale may be part of it.
     args.fit(engine, &plan)?;
     let video = &plan.source.video;

@@ -32,6 +32,7 @@ mod fingerprint;
 mod folder;
 mod instants;
 mod journal;
+mod lock;
 mod maker;
 mod making;
 mod memory;

@@ -10,12 +10,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ifr_frame::{Frame, Interpolate, Samples, Time};
 use ifr_video::{
-    Fields, Item, OpenOptions, Segment, SegmentLabel, SegmentSummary, Source, SourceInfo, Summary, VideoError,
+    Fields, Item, Joined, OpenOptions, Segment, SegmentLabel, SegmentSummary, Source, SourceInfo, Summary,
+    VideoError,
 };
 
 use crate::job::analysis::{Analysis, Decided};
 use crate::job::decimated::Decimated;
 use crate::job::folder::{Shelf, sync_names};
+use crate::job::lock::Lock;
 use crate::job::run::{Ran, pipeline};
 use crate::job::segmented::{self, SegmentWriter, Written};
 use crate::job::shard_plan::{Known, PlannedFrame};
@@ -463,25 +465,33 @@ pub fn join_shards(
             expected: format!("all of them; run shard {} (again)", names.join(", ")),
         });
     }
-    plan.target.clear()?;
-    let joined = match segmented::join(&plan, &segments, false, stop) {
-        Ok(joined) if joined.whole => joined,
-        other => {
-            plan.target.discard();
-            let interrupted = JobError::Interrupted { frames: 0, partial: None, resumable: false };
-            return Err(other.err().unwrap_or(interrupted));
-        }
-    };
-    let path = plan.target.writing();
-    File::open(path).and_then(|f| f.sync_all()).map_err(|source| JobError::Io {
-        action: "write",
-        path: path.to_owned(),
-        source,
-    })?;
-    plan.target.commit()?;
+    // Nothing is removed before it is known that nobody else works on it.
+    let lock = plan.target.segments().map(Lock::take).transpose()?;
+    let joined = join_to(&plan, &segments, stop);
+    // What an unfinished run left there is of use until the output is.
+    let released = lock.map_or(Ok(()), |lock| if joined.is_ok() { lock.remove() } else { lock.release() });
+    let joined = joined?;
+    released?;
     if !keep {
         sync_names(plan.target.folder())?;
         shelf.remove(shards.segments());
     }
     Ok((joined.summary, joined.notices))
+}
+
+/// Joins segments to the output that a plan names.
+fn join_to(plan: &Plan, segments: &[Segment], stop: &AtomicBool) -> Result<Joined, JobError> {
+    plan.target.clear_partial()?;
+    let written = || {
+        let joined = segmented::join(plan, segments, false, stop)?;
+        if !joined.whole {
+            return Err(JobError::Interrupted { frames: 0, partial: None, resumable: false });
+        }
+        let path = plan.target.writing();
+        File::open(path).and_then(|f| f.sync_all()).map_err(JobError::io("write", path))?;
+        plan.target.commit()?;
+        Ok(joined)
+    };
+    // The segments are there: what was begun is of no use.
+    written().inspect_err(|_| plan.target.discard())
 }
