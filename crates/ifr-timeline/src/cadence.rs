@@ -12,12 +12,14 @@ use ifr_frame::{Rate, Time, TimeBase};
 #[derive(Debug)]
 pub struct Cadence {
     grid: Option<Grid>,
+    rounding: Time,
     last: Option<Time>,
 }
 
 #[derive(Debug)]
 struct Grid {
     rate: Rate,
+    /// What times were rounded to.
     tick: Time,
     /// Writers that round to the nearest tick: the true time lies half a tick to either side. (Those that cut mostly
     /// fit this too, with a phase half a tick early.)
@@ -58,16 +60,32 @@ impl Phase {
     }
 }
 
+/// Whether ticks are fine enough for a rate: with fewer than four a frame, "within a tick" says too little.
+fn tells(tick: Time, rate: Rate) -> bool {
+    tick.scaled(4, 1) <= rate.period()
+}
+
 impl Cadence {
     /// A cadence for a stream with this time base and stated rate.
     pub fn new(time_base: TimeBase, rate: Option<Rate>) -> Self {
         let tick = time_base.tick();
-        // With fewer than four ticks a frame, "within a tick" says too little. Nominal rates are short fractions; others
-        // are means over a file.
+        // Nominal rates are short fractions; others are means over a file.
         let nominal = |r: &Rate| r.num() <= 1_000_000 && r.den() <= 10_010;
-        let usable = |r: &Rate| nominal(r) && !time_base.holds(r.period()) && tick.scaled(4, 1) <= r.period();
+        let usable = |r: &Rate| nominal(r) && !time_base.holds(r.period()) && tells(tick, *r);
         let grid = |rate| Grid { rate, tick, nearest: Phase::default(), cut: Phase::default() };
-        Self { grid: rate.filter(usable).map(grid), last: None }
+        Self { grid: rate.filter(usable).map(grid), rounding: Time::ZERO, last: None }
+    }
+
+    /// The same where times were rounded to coarser ticks than the time base's, and may lie up to `rounding` from the true ones:
+    /// what is made of rounded times, such as those of two fields, can be counted in finer ticks and is no truer for it.
+    #[must_use]
+    pub fn with_rounding(mut self, rounding: Time) -> Self {
+        if let Some(grid) = &mut self.grid {
+            grid.tick = grid.tick.max(rounding.scaled(2, 1));
+        }
+        self.grid = self.grid.filter(|grid| tells(grid.tick, grid.rate));
+        self.rounding = rounding;
+        self
     }
 
     /// The rate on whose grid times are placed; `None` where they are left as they are.
@@ -75,9 +93,10 @@ impl Cadence {
         self.grid.as_ref().map(|g| g.rate)
     }
 
-    /// How far a placed time may lie from the true one: half a tick until more is seen. Zero where times are left as they are.
+    /// How far a placed time may lie from the true one: half a tick until more is seen. Where times are left as they are, what
+    /// [`Cadence::with_rounding`] was told.
     pub fn slack(&self) -> Time {
-        self.grid.as_ref().map_or(Time::ZERO, |g| g.tick.scaled(1, 2))
+        self.grid.as_ref().map_or(self.rounding, |g| g.tick.scaled(1, 2))
     }
 
     /// The true time of the next frame. Results increase strictly whenever the times given do.
@@ -144,6 +163,27 @@ mod tests {
                 assert!((placed - exact).abs() <= MS.tick().scaled(1, if i < 30 { 1 } else { 4 }), "{i}");
             }
         }
+    }
+
+    #[test]
+    fn finer_ticks_of_rounded_times_are_no_truer() {
+        let (rate, fine): (Rate, _) = ("59.94".parse().unwrap(), TimeBase::new(1, 2000).unwrap());
+        let half = Time::new(1, 2000);
+        let placed = |rounding| {
+            let mut cadence = Cadence::new(fine, Some(rate)).with_rounding(rounding);
+            // Fields: the second one of a picture lies between the rounded times of two pictures.
+            let picture = |i: i64| Time::new(rate.time_of(2 * i).to_pts(MS), 1000);
+            let fields = (0..200).flat_map(|i| [picture(i), picture(i).lerp(picture(i + 1), 1, 2)]);
+            fields.enumerate().filter(|&(i, t)| cadence.place(t) == rate.time_of(i as i64)).count()
+        };
+        assert_eq!(placed(half), 400);
+        assert!(placed(Time::ZERO) < 400);
+        // Times that are even already stay, but are known no better.
+        let even = TimeBase::new(1, 120_000).unwrap();
+        let even = Cadence::new(even, Some("23.976".parse().unwrap())).with_rounding(half);
+        assert_eq!((even.rate(), even.slack()), (None, half));
+        // Four ticks a frame are needed of what times were rounded to.
+        assert_eq!(Cadence::new(fine, Some(rate)).with_rounding(Time::new(1, 200)).rate(), None);
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub struct VideoInfo {
     pub color: ColorDescription,
     /// The stream's time base.
     pub time_base: TimeBase,
+    /// How far times may lie from the true ones, in seconds, where `time_base` is finer than what the container rounded them to;
+    /// zero where it is that.
+    pub rounding: Time,
     /// The nominal frame rate that the container states, if any; not to be trusted for timestamps.
     pub rate: Option<Rate>,
     /// The duration that the container states.

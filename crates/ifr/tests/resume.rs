@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -223,4 +223,41 @@ fn two_runs_do_not_share_an_output() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!running || said.contains("in use by another run"), "{said}");
+}
+
+#[test]
+fn nothing_is_removed_before_the_lock_is_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = clip(dir.path(), "in.mkv", 20, false);
+    let at = |name: &str| dir.path().join(name);
+    let (out, plan) = (at("out.mkv"), at("plan.json"));
+    let args = [&arguments(&input, &out, "ffv1")[..], &["--force"]].concat();
+    let sharing = ["plan", text(&input), "--shards", "1", "-o", text(&plan), "--to", text(&out)];
+    ifr_ok(&[&sharing[..], &["--model", "flow-fast", "--factor", "3", "--encoder", "ffv1"]].concat());
+    ifr_ok(&["run", text(&plan), "--shard", "0"]);
+    // Another run is at work.
+    let others =
+        [at("out.mkv.partial/journal.jsonl"), at("out.mkv.partial/000000.seg"), at("out.partial.mkv")];
+    fs::create_dir(at("out.mkv.partial")).unwrap();
+    others.iter().for_each(|path| fs::write(path, "theirs").unwrap());
+    let untouched =
+        || others.iter().all(|path| fs::read_to_string(path).is_ok_and(|found| found == "theirs"));
+    let journal = File::open(&others[0]).unwrap();
+    journal.lock().unwrap();
+    let join = ["join", text(&plan), "--force"];
+    for forced in [&args[..], &join] {
+        ifr_fails(forced, 4, "in use by another run");
+        assert!(untouched(), "{forced:?}");
+    }
+    drop(journal);
+    // It has ended, and what it left goes only when something can come in its place.
+    ifr_fails(&[&args[..], &["--encoder-opt", "no_such_option=1"]].concat(), 2, "no_such_option");
+    ifr_fails(&join[..2], 4, "move it away to keep it, or overwrite it with --force");
+    assert!(untouched());
+    ifr_ok(&join);
+    let joined = frames(&out);
+    assert!(joined.len() == 58 && others.iter().all(|path| !path.exists()), "{}", joined.len());
+    ifr_ok(&args);
+    assert_eq!(frames(&out), joined);
+    assert!(!at("out.mkv.partial").exists(), "nothing is left behind");
 }

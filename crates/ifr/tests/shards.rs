@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{ffmpeg, frames, ifr, ifr_fails, ifr_ok, packets, probe, text, times};
+use common::{ffmpeg, frames, ifr, ifr_fails, ifr_ok, names, packets, probe, text, times};
 
 /// A clip with a cut, a still passage, sound and a subtitle; `uneven` leaves frames out.
 fn clip(dir: &Path, name: &str, count: u32, uneven: bool) -> PathBuf {
@@ -235,4 +235,49 @@ fn plans_are_for_one_job() {
     let nothing =
         ifr(&["plan", text(&moved), "--shards", "2", "--to", "x.gif", "-o", text(&dir.path().join("p"))]);
     assert_eq!(nothing.status.code(), Some(2));
+}
+
+/// What `ifr plan` takes it honours; what it cannot honour it does not take.
+#[test]
+fn flags_of_a_plan_do_what_they_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = clip(dir.path(), "in.mp4", 30, false);
+    let plan = dir.path().join("plan.json");
+    let with = |more: &[&'static str]| {
+        [&["plan", text(&input), "--shards", "2", "-o", text(&plan)], &OPTIONS[..], more].concat()
+    };
+    let before = names(dir.path());
+    let printed = String::from_utf8(ifr(&with(&["--dry-run"])).stdout).unwrap();
+    assert!(printed.contains("59 frames") && printed.contains("plan.json: 2 shards"), "{printed}");
+    let lines = |more: &[&'static str]| -> Vec<serde_json::Value> {
+        let out = ifr(&with(more)).stdout;
+        String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let told = lines(&["--dry-run", "--json"]);
+    assert!(told.len() == 1 && told[0]["output_frames"] == 59 && told[0]["shards"] == 2, "{told:?}");
+    // What would be refused in the end is refused before the video is read, and by a dry run.
+    ifr_fails(&with(&["--dry-run", "--to", "x.gif"]), 2, "shards are for videos");
+    ifr_fails(&["plan", text(&input), "--shards", "0", "--dry-run"], 2, "expected 1 to 65536");
+    assert_eq!(names(dir.path()), before, "a dry run writes nothing");
+    let told = lines(&["--json"]);
+    let summary = told.last().unwrap();
+    assert!(summary["event"] == "summary" && summary["read"] == 30 && summary["segments"] == 2, "{told:?}");
+    let made = fs::read(&plan).unwrap();
+    let told = lines(&["--json"]);
+    assert!(told[0]["event"] == "error" && told[0]["exit_code"] == 4, "{told:?}");
+    let told = lines(&["--json", "--skip-existing", "--factor", "3"]);
+    assert!(told.len() == 1 && told[0]["event"] == "skipped", "{told:?}");
+    assert!(ifr_ok(&with(&["--skip-existing"])).contains("plan.json is there"));
+    assert_eq!(fs::read(&plan).unwrap(), made, "it is left alone");
+    assert_eq!(ifr_ok(&with(&["--force", "--quiet"])), "");
+    for other in [&["--resume"][..], &["--recursive"], &["--output-dir", "x"], &["-t", "0.5"], &["x.mp4"]] {
+        ifr_fails(&with(other), 2, "unexpected argument");
+    }
+    ifr_fails(&["plan", text(&input), "--shards", "2", "-o", "-"], 2, "expected a file's name");
+    // Whatever was said of how to tell of it, the plan is carried out.
+    ifr_ok(&with(&["--force", "--json"]));
+    for shard in ["0", "1"] {
+        ifr_ok(&["run", text(&plan), "--shard", shard]);
+    }
+    ifr_ok(&["join", text(&plan)]);
 }

@@ -285,6 +285,27 @@ fn telecined_film_becomes_film() {
     assert!(said.contains("may not be film") && frames(&out).len() == 119, "{said}");
 }
 
+/// What was made of rounded times is rounded, too: frames that are there are not made again beside themselves.
+#[test]
+fn frames_within_the_rounding_stay_untouched() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.mkv");
+    // 15.4 ms after a whole number of frames: Matroska's first time is 0.4 ms off.
+    let late =
+        "settb=1/1000000,setpts=PTS+15400,format=yuv420p -fps_mode passthrough -enc_time_base 1:1000000";
+    let codec = "-r 30000/1001 -c:v libx264 -crf 16";
+    let fields = ("60000/1001", "tinterlace=interleave_top", "-flags +ildct+ilme -top 1");
+    for (name, (rate, filter, flags), how, frames) in [
+        ("film.mkv", ("24000/1001", "fps=30000/1001:round=down", ""), "--decimate --fps 24000/1001", 72),
+        ("fields.mkv", fields, "--fps 60000/1001", 180),
+    ] {
+        let scene = format!("-f lavfi -i testsrc2=size=160x96:rate={rate} -frames:v 90");
+        let input = make(dir.path(), name, &format!("{scene} -vf {filter},{late} {codec} {flags}"));
+        let said = run(&input, &out, how);
+        assert!(said.contains(&format!("{frames} frames (0 made")), "{name}: {said}");
+    }
+}
+
 #[test]
 fn clocks_that_start_anew_are_joined() {
     let dir = tempfile::tempdir().unwrap();

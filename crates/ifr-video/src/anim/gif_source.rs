@@ -190,6 +190,7 @@ impl GifSource {
             format,
             color: srgb(ColorModel::Rgb),
             time_base: base,
+            rounding: Time::ZERO,
             rate: scan.delays.rate(base),
             duration: scan.delays.duration(base),
             frames: Some(scan.delays.frames),

@@ -152,6 +152,7 @@ impl WebPSource {
             format: PixelFormat { alpha, ..PixelFormat::RGB8 },
             color: srgb(ColorModel::Rgb),
             time_base: TimeBase::MILLIS,
+            rounding: Time::ZERO,
             rate: delays.rate(TimeBase::MILLIS),
             duration: delays.duration(TimeBase::MILLIS),
             frames: Some(delays.frames),

@@ -101,6 +101,7 @@ pub(super) fn describe(
         format: PixelFormat::GRAY8,
         color: view.params.color(),
         time_base,
+        rounding: Time::ZERO,
         rate,
         duration,
         frames,

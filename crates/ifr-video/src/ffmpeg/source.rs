@@ -624,6 +624,10 @@ impl FileSource {
     fn double(&mut self) -> Result<(), VideoError> {
         let video = &mut self.info.video;
         let base = video.time_base;
+        if video.rate.is_some_and(|rate| !base.holds(rate.period())) {
+            // Finer ticks make no time truer: the container rounded to its own.
+            video.rounding = base.tick().scaled(1, 2);
+        }
         video.time_base = TimeBase::new(base.num().into(), 2 * i64::from(base.den()))?;
         video.rate = video.rate.and_then(|r| r.scaled(2, 1).ok());
         video.frames = video.frames.map(|n| n.saturating_mul(2));

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ifr_frame::{ColorDescription, Rate, TimeBase};
+use ifr_frame::{ColorDescription, Rate, Time, TimeBase};
 
 use crate::files::{self, malformed};
 use crate::images::header::Header;
@@ -57,6 +57,7 @@ impl ImageSource {
             format,
             color,
             time_base: rate.time_base().unwrap_or(TimeBase::MPEG),
+            rounding: Time::ZERO,
             rate: Some(rate),
             duration: Some(rate.time_of(i64::try_from(count).unwrap_or(i64::MAX))),
             frames: Some(count as u64),

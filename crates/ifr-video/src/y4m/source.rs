@@ -3,7 +3,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
-use ifr_frame::{Rate, TimeBase};
+use ifr_frame::{Rate, Time, TimeBase};
 
 use crate::files;
 use crate::y4m::{Interlacing, Y4mReader};
@@ -70,6 +70,7 @@ impl Y4mSource {
             format: header.format,
             color: header.color,
             time_base: rate.time_base().unwrap_or(TimeBase::MPEG),
+            rounding: Time::ZERO,
             rate: header.rate,
             duration: frames.and_then(|n| i64::try_from(n).ok()).map(|n| rate.time_of(n)),
             frames,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use ifr::job;
+use ifr::job::{self, JoinOptions};
 
 use super::plan::{PlanArgs, Planned, say_notices};
 use super::say::say;
@@ -28,12 +28,18 @@ pub(crate) struct Args {
     /// Keep the segments.
     #[arg(long)]
     keep: bool,
+
+    /// Do not check for free space beforehand.
+    #[arg(long)]
+    no_space_check: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let Planned { shards, plan, folder, .. } = args.plan.open(args.output.clone(), true, args.force)?;
+    let Planned { shards, plan, folder, check_space, .. } =
+        args.plan.open(args.output.clone(), true, args.force)?;
+    let options = JoinOptions { keep: args.keep, check_space: check_space && !args.no_space_check };
     let stop = interrupt::flag();
-    let (summary, notices) = job::join_shards(&plan, &shards, &folder, args.keep, &stop)?;
+    let (summary, notices) = job::join_shards(&plan, &shards, &folder, options, &stop)?;
     say!("{}: {} frames, {:.1} MB", plan.target.path().display(), summary.frames, summary.bytes as f64 / 1e6);
     say_notices(plan.notices.iter().chain(&notices), 0);
     Ok(())

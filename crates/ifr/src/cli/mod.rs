@@ -17,6 +17,7 @@ mod flow;
 mod info;
 mod interpolate;
 mod interrupt;
+mod job;
 #[cfg(feature = "video")]
 mod join;
 mod manual;

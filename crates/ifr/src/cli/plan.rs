@@ -1,5 +1,6 @@
 //! `ifr plan`: what shards are made by.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
@@ -9,9 +10,12 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use ifr::Interpolator;
 use ifr::job::{self, JobError, Plan, PlannedShards, Request, ShardPlan, Target};
+use serde_json::{Value, json};
 
-use super::say::say;
-use super::{Failure, interpolate, interrupt, plan_arguments};
+use super::job::JobArgs;
+use super::progress::{JSON_EVERY, Style, plan_json, skipped, write_line};
+use super::say::{print, say};
+use super::{Failure, interrupt, plan_arguments};
 
 /// The largest plan read, in bytes: two days of video make about half of it.
 const LIMIT: u64 = 512 << 20;
@@ -23,11 +27,14 @@ const EVERY: Duration = Duration::from_secs(10);
 /// `ifr run PLAN.json --shard I` then makes the frames of one of N shards, on any machine that has plan and video, and
 /// `ifr join PLAN.json` makes the output. It equals, frame by frame, what `ifr interpolate` makes with the same options.
 #[derive(Debug, Parser)]
-#[group(skip)]
-#[command(mut_arg("output", |a| a.value_name("PLAN").help("Where to write the plan [default: IN.plan.json]")))]
 pub(crate) struct Args {
-    #[command(flatten)]
-    job: interpolate::Args,
+    /// The video: a file, or a folder or printf pattern of images.
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+
+    /// Where to write the plan [default: IN.plan.json].
+    #[arg(short, long, value_name = "PLAN")]
+    output: Option<PathBuf>,
 
     /// Number of shards.
     #[arg(long, value_name = "N")]
@@ -37,66 +44,188 @@ pub(crate) struct Args {
     /// the input].
     #[arg(long, value_name = "OUT")]
     to: Option<PathBuf>,
+
+    #[command(flatten)]
+    job: JobArgs,
+
+    /// Overwrite an existing plan.
+    #[arg(short, long)]
+    force: bool,
+
+    /// Do nothing if the plan is there already (whatever it plans), instead of failing.
+    #[arg(long, conflicts_with = "force")]
+    skip_existing: bool,
+
+    /// Print what would be made and stop, before the video is read.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Progress and summary as JSON, an object a line, on standard output.
+    #[arg(long)]
+    json: bool,
+
+    /// Say nothing but errors.
+    #[arg(short, long, conflicts_with_all = ["json", "verbose"])]
+    quiet: bool,
 }
 
 impl Args {
-    /// The request for the final output, at `path` if that is given.
-    pub(super) fn request(&self, input: &Path, path: Option<PathBuf>) -> Result<Request, Failure> {
-        self.job.request_for(input, path.or_else(|| self.to.clone()))
+    /// The request for the final output, at `path` if that is given. What is there already does not matter yet: the output is
+    /// made by others, perhaps elsewhere.
+    fn request(&self, input: &Path, path: Option<PathBuf>) -> Result<Request, Failure> {
+        let output = path.or_else(|| self.to.clone());
+        Ok(Request { input: input.to_owned(), output, force: true, ..self.job.request()? })
     }
 
-    pub(super) fn interpolator(&self) -> Result<Interpolator, Failure> {
-        self.job.interpolator()
+    fn style(&self) -> Style {
+        match () {
+            () if self.json => Style::Json { to_stderr: false },
+            () if self.quiet => Style::Quiet,
+            () => Style::Bar,
+        }
     }
 }
 
 pub(crate) fn run(args: &Args, line: Vec<OsString>) -> Result<(), Failure> {
-    let given = args.job.only_input()?;
-    let input = given.canonicalize().unwrap_or_else(|_| given.to_owned());
-    let path = args.job.output().map_or_else(|| default_name(&input), Path::to_owned);
-    Target::file(path.clone()).check(&input, args.request(&input, None)?.force)?;
+    let done = plan(args, line);
+    if let (Style::Json { .. }, Err(failure)) = (args.style(), &done) {
+        let error = json!({ "event": "error", "message": failure.to_string(), "exit_code": failure.code });
+        write_line(args.style(), &error);
+    }
+    done
+}
+
+fn plan(args: &Args, line: Vec<OsString>) -> Result<(), Failure> {
+    let style = args.style();
+    let input = args.input.canonicalize().unwrap_or_else(|_| args.input.clone());
+    let path = args.output.clone().unwrap_or_else(|| default_name(&input));
+    if path == Path::new("-") {
+        return Err(Failure::usage(
+            "a plan is a file that all shards read: found -o -, expected a file's name",
+        ));
+    }
+    match Target::file(path.clone()).check(&input, args.force) {
+        Err(JobError::Exists(path)) if args.skip_existing => {
+            skipped(style, &input, &path);
+            return Ok(());
+        }
+        checked => checked?,
+    }
     let arguments = line.into_iter().map(OsString::into_string).collect::<Result<Vec<_>, _>>();
     let utf8 =
         || Failure::usage("a plan holds its arguments and the input's path as UTF-8, which these are not");
     let arguments = arguments.map_err(|_| utf8())?;
     let stop = interrupt::flag();
-    let mut engine = args.interpolator()?;
-    // The output itself is made by others, perhaps elsewhere; what is there already does not matter yet.
-    let request = Request { force: true, resume: false, ..args.request(&input, None)? };
-    let (plan, source) = open(&args.job, &request, &mut engine)?;
-    let begin = Instant::now();
-    let told = std::cell::Cell::new(begin);
-    let progress = |frames| {
-        if told.get().elapsed() >= EVERY {
-            told.set(Instant::now());
-            say!("{frames} frames read, {:.1} fps", frames as f64 / begin.elapsed().as_secs_f64());
-        }
+    let mut engine = args.job.model.interpolator()?;
+    let (plan, source) = open(&args.job, &args.request(&input, None)?, &mut engine)?;
+    job::check_shards(&plan, args.shards)?;
+    let announced = || {
+        let mut value = plan_json(&plan);
+        value["plan"] = json!(path.to_string_lossy());
+        value["shards"] = json!(args.shards);
+        value
     };
+    if let Style::Json { .. } = style {
+        write_line(style, &announced());
+    }
+    if args.dry_run {
+        if !args.json {
+            print(format_args!("{plan}\nplan      {}: {} shards", path.display(), args.shards));
+        }
+        return Ok(());
+    }
+    let begin = Instant::now();
+    let read = Reading { style, expected: plan.source_frames, begin, told: Cell::new(begin) };
     let PlannedShards { plan: mut shards, skipped, notices } =
-        job::plan_shards(&plan, source, args.shards, &progress, &stop)?;
+        job::plan_shards(&plan, source, args.shards, &|frames| read.tell(frames), &stop)?;
     shards.arguments = arguments;
     shards.input = input.to_str().ok_or_else(utf8)?.to_owned();
     shards.container = plan.target.path().extension().unwrap_or_default().to_string_lossy().into_owned();
     let failed = |e: std::io::Error| Failure::output(format!("cannot write {}: {e}", path.display()));
     let partial = path.with_extension("json.tmp");
     fs::write(&partial, shards.to_json()).and_then(|()| fs::rename(&partial, &path)).map_err(failed)?;
-    say!(
-        "{}: {} frames, {} cuts, {} segments for {} shards ({:.1} s)",
-        path.display(),
-        shards.frames.count(),
-        shards.frames.cuts().len(),
-        shards.segments(),
-        shards.shards,
-        begin.elapsed().as_secs_f64()
-    );
-    say_notices(plan.notices.iter().chain(&notices), skipped);
+    let notices = plan.notices.iter().chain(&notices);
+    match style {
+        Style::Bar => {
+            say!(
+                "{}: {} frames, {} cuts, {} segments for {} shards ({:.1} s)",
+                path.display(),
+                shards.frames.count(),
+                shards.frames.cuts().len(),
+                shards.segments(),
+                shards.shards,
+                begin.elapsed().as_secs_f64()
+            );
+            say_notices(notices, skipped);
+        }
+        Style::Json { .. } => {
+            let output = plan.target.path();
+            write_line(style, &summary(&path, output, &shards, &once(notices), skipped, begin));
+        }
+        Style::Quiet => {}
+    }
     Ok(())
+}
+
+/// Tells now and then how far the video is read.
+struct Reading {
+    style: Style,
+    expected: Option<u64>,
+    begin: Instant,
+    told: Cell<Instant>,
+}
+
+impl Reading {
+    fn tell(&self, frames: u64) {
+        let every = if self.style == Style::Bar { EVERY } else { JSON_EVERY };
+        if self.told.get().elapsed() < every {
+            return;
+        }
+        self.told.set(Instant::now());
+        let rate = frames as f64 / self.begin.elapsed().as_secs_f64();
+        match self.style {
+            Style::Bar => say!("{frames} frames read, {rate:.1} fps"),
+            Style::Json { .. } => write_line(
+                self.style,
+                &json!({ "event": "progress", "read": frames, "expected": self.expected, "fps": rate }),
+            ),
+            Style::Quiet => {}
+        }
+    }
+}
+
+/// The summary, machine-readable.
+fn summary(
+    path: &Path,
+    output: &Path,
+    shards: &ShardPlan,
+    notices: &[&String],
+    skipped: u64,
+    begin: Instant,
+) -> Value {
+    json!({
+        "event": "summary",
+        "plan": path.to_string_lossy(),
+        "output": output.to_string_lossy(),
+        "read": shards.frames.count(),
+        "cuts": shards.frames.cuts(),
+        "segments": shards.segments(),
+        "shards": shards.shards,
+        "skipped": skipped,
+        "notices": notices,
+        "seconds": begin.elapsed().as_secs_f64(),
+    })
+}
+
+/// Each notice once.
+fn once<'a>(notices: impl Iterator<Item = &'a String>) -> Vec<&'a String> {
+    let mut told = HashSet::new();
+    notices.filter(|&notice| told.insert(notice)).collect()
 }
 
 /// Tells, each once, what there is to know of reading and writing.
 pub(super) fn say_notices<'a>(notices: impl Iterator<Item = &'a String>, skipped: u64) {
-    let mut told = HashSet::new();
-    for notice in notices.filter(|&notice| told.insert(notice)) {
+    for notice in once(notices) {
         say!("notice: {notice}");
     }
     if skipped > 0 {
@@ -112,12 +241,16 @@ fn default_name(input: &Path) -> PathBuf {
 
 /// Opens a request's input and plans for it.
 fn open(
-    args: &interpolate::Args,
+    args: &JobArgs,
     request: &Request,
     engine: &mut Interpolator,
 ) -> Result<(Plan, Box<dyn ifr::video::Source>), Failure> {
     let source = job::open(request)?;
-    let plan = Plan::new(request, source.info())?;
+    let plan = Plan::new(request, source.info()).map_err(|e| match e {
+        // What a run of `ifr interpolate` left is not for a join to continue.
+        JobError::Resumable(path) => JobError::Unfinished(path),
+        e => e,
+    })?;
     // Before the method is asked for: a smaller flow scale may be part of it.
     args.fit(engine, &plan)?;
     let video = &plan.source.video;
@@ -131,6 +264,8 @@ pub(super) struct Planned {
     pub(super) plan: Plan,
     pub(super) engine: Interpolator,
     pub(super) folder: PathBuf,
+    /// Whether free space is to be checked.
+    pub(super) check_space: bool,
 }
 
 /// How a plan is found and used.
@@ -175,10 +310,12 @@ impl PlanArgs {
             let io = |source| JobError::Io { action: "create", path: folder.clone(), source };
             fs::create_dir_all(&folder).map_err(io)?;
         }
-        let mut engine = args.interpolator()?;
-        let request =
-            Request { force, resume: false, check_space: final_output, ..args.request(&input, output)? };
+        let mut engine = args.job.model.interpolator()?;
+        // A join knows what it writes, to the byte.
+        let wanted = args.request(&input, output)?;
+        let check_space = wanted.check_space;
+        let request = Request { force, check_space: false, ..wanted };
         let (plan, _) = open(&args.job, &request, &mut engine)?;
-        Ok(Planned { shards, plan, engine, folder })
+        Ok(Planned { shards, plan, engine, folder, check_space })
     }
 }

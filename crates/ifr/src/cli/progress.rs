@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 /// How often machine-readable progress is written.
-const JSON_EVERY: Duration = Duration::from_millis(500);
+pub(crate) const JSON_EVERY: Duration = Duration::from_millis(500);
 
 /// How a job is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +130,18 @@ pub(crate) fn write_line(style: Style, value: &Value) {
         Style::Json { to_stderr: true } => writeln!(std::io::stderr(), "{value}"),
         _ => writeln!(std::io::stdout(), "{value}"),
     };
+}
+
+/// Tells that an input is left alone.
+pub(crate) fn skipped(style: Style, input: &Path, output: &Path) {
+    match style {
+        Style::Bar => say!("{}: skipped, {} is there", input.display(), output.display()),
+        Style::Json { .. } => {
+            let (input, output) = (input.to_string_lossy(), output.to_string_lossy());
+            write_line(style, &json!({ "event": "skipped", "input": input, "output": output }));
+        }
+        Style::Quiet => {}
+    }
 }
 
 /// The plan, machine-readable.

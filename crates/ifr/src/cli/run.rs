@@ -27,7 +27,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let Planned { shards, plan, mut engine, folder } = args.plan.open(None, false, true)?;
+    let Planned { shards, plan, mut engine, folder, .. } = args.plan.open(None, false, true)?;
     let stop = interrupt::flag();
     let begin = Instant::now();
     let told = Mutex::new(begin);

@@ -1,6 +1,7 @@
 //! Words for people. A closed pipe at the other end is no reason to stop a job, let alone to panic.
 
-use std::io::{self, ErrorKind};
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
 
 use super::Failure;
 
@@ -13,6 +14,11 @@ macro_rules! say {
 }
 
 pub(crate) use say;
+
+/// What was asked for goes to standard output. Whoever closes it has seen enough.
+pub(crate) fn print(words: impl Display) {
+    let _ = writeln!(io::stdout(), "{words}");
+}
 
 /// What became of words written to standard output. Whoever closes it has seen enough.
 pub(crate) fn seen(written: io::Result<()>) -> Result<(), Failure> {

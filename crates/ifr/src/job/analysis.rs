@@ -108,7 +108,7 @@ impl Analysis {
     pub(super) fn new(plan: &Plan) -> Self {
         Self {
             input: plan.input.clone(),
-            cadence: Cadence::new(plan.source_time_base(), plan.source_rate()),
+            cadence: plan.cadence(),
             analyst: Analyst::new(plan.cuts.clone(), plan.repeats),
             waiting: VecDeque::new(),
             dedupe: plan.dedupe.then(Dedupe::new),

@@ -30,6 +30,8 @@ impl Decimated {
             None => TimeBase::new(base.num().into(), 4 * i64::from(base.den())),
         };
         video.time_base = finer.unwrap_or(base);
+        // Even they are, but where they begin is known no better.
+        video.rounding = cadence.slack();
         video.rate = video.rate.and_then(|rate| rate.scaled(4, 5).ok());
         video.frames = video.frames.map(|n| n - n / 5);
         Self {

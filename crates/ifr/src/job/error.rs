@@ -1,5 +1,5 @@
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ifr_frame::InterpolateError;
 use ifr_video::VideoError;
@@ -117,6 +117,11 @@ fn kept(partial: &Option<PathBuf>, resumable: bool) -> String {
 }
 
 impl JobError {
+    /// What a failed file operation becomes.
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+
     /// The process's exit code for this error, as documented in `docs/exit-codes.md`: 1 internal, 2 usage, 3 input,
     /// 4 output, 130 interrupted.
     pub fn exit_code(&self) -> u8 {

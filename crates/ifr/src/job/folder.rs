@@ -1,13 +1,14 @@
 //! The folder that holds an output's segments until they are joined.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use ifr_video::{Segment, SegmentLabel, SegmentSummary};
 
 use crate::job::journal::LIMIT;
+use crate::job::lock::Lock;
 use crate::job::{Fingerprint, JobError, Journal, JournalEntry, JournalError};
 
 /// Where segments are put.
@@ -30,7 +31,7 @@ pub(super) fn sync_names(folder: &Path) -> Result<(), JobError> {
     match File::open(folder).and_then(|f| f.sync_all()) {
         // Some file systems of networks know no such thing.
         Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
-        synced => synced.map_err(fail("write", folder)),
+        synced => synced.map_err(JobError::io("write", folder)),
     }
 }
 
@@ -40,13 +41,13 @@ impl Shelf for Folder {
     }
 
     fn unfinished(&self, index: u64) -> PathBuf {
-        self.path.join(format!("{index:06}.tmp"))
+        self.path().join(format!("{index:06}.tmp"))
     }
 
     fn finish(&mut self, index: u64, summary: SegmentSummary) -> Result<(), JobError> {
         let (from, to) = (self.unfinished(index), self.segment(index));
-        fs::rename(&from, &to).map_err(fail("rename", &from))?;
-        sync_names(&self.path)?;
+        fs::rename(&from, &to).map_err(JobError::io("rename", &from))?;
+        sync_names(self.path())?;
         let entry = JournalEntry { segment: index, frames: summary.frames, bytes: summary.bytes };
         self.append(&entry.line())?;
         self.done.insert(index, entry);
@@ -54,65 +55,60 @@ impl Shelf for Folder {
     }
 }
 
-const JOURNAL: &str = "journal.jsonl";
-
-/// The segments of one job, with a journal of those that are done. Nobody else writes there: the journal is locked.
+/// The segments of one job, with a journal of those that are done. Nobody else writes there: it is locked.
 #[derive(Debug)]
 pub(super) struct Folder {
-    path: PathBuf,
+    lock: Lock,
     job: [u8; 16],
-    journal: File,
     done: BTreeMap<u64, JournalEntry>,
 }
 
-fn fail(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JobError {
-    move |source| JobError::Io { action, path: path.to_owned(), source }
-}
-
 impl Folder {
-    /// Makes the folder, or continues what is there if it is of this very job.
-    pub(super) fn open(path: PathBuf, fingerprint: &Fingerprint) -> Result<Self, JobError> {
-        fs::create_dir_all(&path).map_err(fail("create", &path))?;
-        let name = path.join(JOURNAL);
-        let mut journal = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&name)
-            .map_err(fail("open", &name))?;
-        // Where files cannot be locked, people must see to it themselves.
-        if let Err(TryLockError::WouldBlock) = journal.try_lock() {
-            return Err(JobError::Busy(path));
-        }
+    /// For a job that begins anew. What is there stays until [`Folder::begin`].
+    pub(super) fn anew(lock: Lock, fingerprint: &Fingerprint) -> Self {
+        Self { lock, job: fingerprint.id(), done: BTreeMap::new() }
+    }
+
+    /// Continues what is there if it is of this very job, or begins if nothing is.
+    pub(super) fn resume(lock: Lock, fingerprint: &Fingerprint) -> Result<Self, JobError> {
+        let mut folder = Self::anew(lock, fingerprint);
+        let (journal, name) = folder.lock.journal();
         let mut bytes = Vec::new();
-        (&mut journal).take(LIMIT + 1).read_to_end(&mut bytes).map_err(fail("read", &name))?;
-        let damaged = |e: JournalError| JobError::Damaged {
-            path: name.clone(),
-            found: e.to_string(),
-            expected: "the journal of a run of ifr; begin anew with --force".to_owned(),
-        };
-        let mut folder = Self { path, job: fingerprint.id(), journal, done: BTreeMap::new() };
+        journal.take(LIMIT + 1).read_to_end(&mut bytes).map_err(JobError::io("read", &name))?;
         match Journal::parse(&bytes) {
-            Err(JournalError::Empty) => {
-                folder.journal.set_len(0).map_err(fail("write", &name))?;
-                folder.append(&Journal::head(fingerprint))?;
-            }
-            Err(e) => return Err(damaged(e)),
+            Err(JournalError::Empty) => folder.begin(fingerprint),
+            Err(e) => Err(JobError::Damaged {
+                path: name,
+                found: e.to_string(),
+                expected: "the journal of a run of ifr; begin anew with --force".to_owned(),
+            }),
             Ok(found) => {
                 let differs = found.fingerprint.differences(fingerprint);
                 if !differs.is_empty() {
-                    return Err(JobError::Differs { path: folder.path, differs });
+                    return Err(JobError::Differs { path: folder.path().to_owned(), differs });
                 }
                 // The last line may be torn.
                 let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-                folder.journal.set_len(whole as u64).map_err(fail("write", &name))?;
-                folder.journal.seek(SeekFrom::End(0)).map_err(fail("read", &name))?;
+                journal.set_len(whole as u64).map_err(JobError::io("write", &name))?;
+                journal.seek(SeekFrom::End(0)).map_err(JobError::io("read", &name))?;
                 folder.done = found.done.into_iter().map(|e| (e.segment, e)).collect();
                 folder.look_at_segments();
+                folder.remove_rubbish();
+                Ok(folder)
             }
         }
-        folder.remove_rubbish();
-        Ok(folder)
+    }
+
+    /// Removes what is there, and begins the journal.
+    pub(super) fn begin(mut self, fingerprint: &Fingerprint) -> Result<Self, JobError> {
+        self.lock.clear()?;
+        let (journal, name) = self.lock.journal();
+        let emptied = journal.set_len(0).map_err(JobError::io("write", &name));
+        match emptied.and_then(|()| self.append(&Journal::head(fingerprint))) {
+            Ok(()) => Ok(self),
+            // Nothing was begun, and nothing shall look like it.
+            Err(e) => Err(self.remove().err().unwrap_or(e)),
+        }
     }
 
     /// Forgets segments that are not there as the journal has them.
@@ -124,14 +120,14 @@ impl Folder {
         };
         let lost: Vec<u64> = self.done.values().filter(|e| sound(e).is_none()).map(|e| e.segment).collect();
         for segment in lost {
-            tracing::warn!("segment {segment} in {} is damaged: it is made again", self.path.display());
+            tracing::warn!("segment {segment} in {} is damaged: it is made again", self.path().display());
             self.done.remove(&segment);
         }
     }
 
     /// Removes what earlier runs left half written.
     fn remove_rubbish(&self) {
-        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(self.path()).into_iter().flatten().flatten() {
             if entry.path().extension().is_some_and(|e| e == "tmp") {
                 // It would be overwritten in any case.
                 let _ = fs::remove_file(entry.path());
@@ -140,13 +136,13 @@ impl Folder {
     }
 
     fn append(&mut self, line: &str) -> Result<(), JobError> {
-        let name = self.path.join(JOURNAL);
-        let written = self.journal.write_all(line.as_bytes()).and_then(|()| self.journal.sync_all());
-        written.map_err(fail("write", &name))
+        let (journal, name) = self.lock.journal();
+        let written = journal.write_all(line.as_bytes()).and_then(|()| journal.sync_all());
+        written.map_err(JobError::io("write", &name))
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.lock.folder()
     }
 
     /// Segments that are done, with their frames.
@@ -156,13 +152,16 @@ impl Folder {
 
     /// The file of a segment that is done.
     pub(super) fn segment(&self, index: u64) -> PathBuf {
-        self.path.join(format!("{index:06}.seg"))
+        self.path().join(format!("{index:06}.seg"))
+    }
+
+    /// Lets go of what is of use, and removes what is not.
+    pub(super) fn release(self) -> Result<(), JobError> {
+        self.lock.release()
     }
 
     /// Removes everything.
     pub(super) fn remove(self) -> Result<(), JobError> {
-        let Self { path, journal, .. } = self;
-        drop(journal);
-        fs::remove_dir_all(&path).map_err(fail("remove", &path))
+        self.lock.remove()
     }
 }

@@ -32,6 +32,7 @@ mod fingerprint;
 mod folder;
 mod instants;
 mod journal;
+mod lock;
 mod maker;
 mod making;
 mod memory;
@@ -61,7 +62,7 @@ pub use progress::{Progress, Report};
 pub use request::{EncoderChoice, Overlays, Request};
 pub use run::{open, run};
 #[cfg(feature = "video")]
-pub use shard::{PlannedShards, ShardReport, join_shards, plan_shards, run_shard};
+pub use shard::{JoinOptions, PlannedShards, ShardReport, check_shards, join_shards, plan_shards, run_shard};
 pub use shard_plan::{FrameTable, ShardPlan, ShardPlanError};
 pub use speed::{Speed, SpeedError, Stretch};
 pub use still::{is_still, still, still_name};

@@ -2,9 +2,9 @@ use std::fmt;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
-use ifr_frame::{Rate, Time, TimeBase};
+use ifr_frame::{Rate, Time};
 use ifr_timeline::{AtCut, Cadence, CutSource, Grid, Repeats};
-use ifr_video::{Fields, OpenOptions, OutputOptions, SourceInfo, VideoError, images};
+use ifr_video::{Fields, OpenOptions, OutputOptions, SourceInfo, VideoError, VideoInfo, images};
 
 use crate::Method;
 use crate::job::target::folder_of;
@@ -83,7 +83,7 @@ impl Plan {
         };
         let output_frames = expected(grid, stretch, video.frames, video.duration);
         let encoder = &request.encoder;
-        let cadence = Cadence::new(video.time_base, video.rate);
+        let cadence = cadence(video);
         let output = OutputOptions {
             path: target.writing().to_owned(),
             width: video.width,
@@ -144,8 +144,7 @@ impl Plan {
     /// size. A notice tells of instants that are not made exactly.
     #[must_use]
     pub fn with_method(mut self, method: Method) -> Self {
-        let cadence = Cadence::new(self.source_time_base(), self.source_rate());
-        let rate = cadence.rate().or(self.source_rate());
+        let rate = self.cadence().rate().or(self.source.video.rate);
         let making = Making::new(method, self.grid, self.stretch, rate);
         self.notices.extend(making.notice());
         self.making = Some(making);
@@ -161,18 +160,17 @@ impl Plan {
     /// How far the source's times may lie from the true ones, in the output's time.
     pub(super) fn slack(&self) -> Time {
         let (num, den) = self.stretch_parts();
-        Cadence::new(self.source_time_base(), self.source_rate()).slack().scaled(num, den)
+        self.cadence().slack().scaled(num, den)
     }
 
-    /// The source's time base.
-    pub(super) fn source_time_base(&self) -> TimeBase {
-        self.source.video.time_base
+    /// What undoes the rounding of the source's times.
+    pub(super) fn cadence(&self) -> Cadence {
+        cadence(&self.source.video)
     }
+}
 
-    /// The rate that the source states.
-    pub(super) fn source_rate(&self) -> Option<Rate> {
-        self.source.video.rate
-    }
+fn cadence(video: &VideoInfo) -> Cadence {
+    Cadence::new(video.time_base, video.rate).with_rounding(video.rounding)
 }
 
 /// How a request's input is opened.

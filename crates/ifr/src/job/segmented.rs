@@ -13,6 +13,7 @@ use ifr_frame::{Interpolate, Time};
 use ifr_video::{Joined, OpenOptions, OutputOptions, Segment, SegmentSink, Source, SourceInfo, VideoError};
 
 use crate::job::folder::{Folder, Shelf, sync_names};
+use crate::job::lock::Lock;
 use crate::job::run::{Ran, pipeline};
 use crate::job::worker::{Division, Worker, Write};
 use crate::job::{Fingerprint, JobError, Plan, Progress, Report};
@@ -30,13 +31,17 @@ pub(super) fn run(
     let Some(path) = plan.target.segments() else {
         return Err(JobError::Request("only files are written in segments".to_owned()));
     };
-    if !(plan.resume && path.exists()) {
-        plan.target.clear()?;
-    }
-    let folder = Folder::open(path, &Fingerprint::of(plan)?)?;
+    let fingerprint = Fingerprint::of(plan)?;
+    // Nothing is removed before it is known that nobody else works on it, and that this job can begin.
+    let lock = Lock::take(path)?;
+    let mut folder =
+        if plan.resume { Folder::resume(lock, &fingerprint)? } else { Folder::anew(lock, &fingerprint) };
     if let Err(e) = check_output(plan, folder.path()) {
-        // A folder that is of no use yet is in the way.
-        return Err(if folder.done().is_empty() { folder.remove().err().unwrap_or(e) } else { e });
+        return Err(folder.release().err().unwrap_or(e));
+    }
+    if !plan.resume {
+        folder = folder.begin(&fingerprint)?;
+        plan.target.clear_partial()?;
     }
     let done = folder.done();
     let taken_over: u64 = done.values().sum();

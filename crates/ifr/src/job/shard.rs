@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,17 +11,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ifr_frame::{Frame, Interpolate, Samples, Time};
 use ifr_video::{
-    Fields, Item, OpenOptions, Segment, SegmentLabel, SegmentSummary, Source, SourceInfo, Summary, VideoError,
+    Fields, Item, Joined, OpenOptions, Segment, SegmentLabel, SegmentSummary, Source, SourceInfo, Summary,
+    VideoError,
 };
 
 use crate::job::analysis::{Analysis, Decided};
 use crate::job::decimated::Decimated;
 use crate::job::folder::{Shelf, sync_names};
+use crate::job::lock::Lock;
 use crate::job::run::{Ran, pipeline};
 use crate::job::segmented::{self, SegmentWriter, Written};
-use crate::job::shard_plan::{Known, PlannedFrame};
+use crate::job::shard_plan::{Known, MOST_SHARDS, PlannedFrame};
 use crate::job::worker::{Division, Worker};
-use crate::job::{Fingerprint, JobError, Plan, Progress, ShardPlan};
+use crate::job::{Fingerprint, JobError, Plan, Progress, ShardPlan, space};
 
 /// Source frames that are decoded before the first one of a shard: what is decided of a frame may depend on so many
 /// before it.
@@ -56,6 +59,22 @@ pub struct PlannedShards {
     pub notices: Vec<String>,
 }
 
+/// Checks that a plan can be carried out by so many shards; returns the source frames a segment.
+///
+/// # Errors
+/// [`JobError::Request`] that says why not.
+pub fn check_shards(plan: &Plan, shards: u64) -> Result<NonZeroU64, JobError> {
+    if !(1..=MOST_SHARDS).contains(&shards) {
+        return Err(JobError::Request(format!("found {shards} shards, expected 1 to {MOST_SHARDS}")));
+    }
+    plan.segments.ok_or_else(|| {
+        JobError::Request(
+            "shards are for videos from a file to a file: neither pipes nor images or animations can be shared out"
+                .to_owned(),
+        )
+    })
+}
+
 /// Reads the whole source of a plan once and decides what depends on all of it. `progress` is told how many frames were
 /// read.
 ///
@@ -68,12 +87,7 @@ pub fn plan_shards(
     progress: &dyn Fn(u64),
     stop: &AtomicBool,
 ) -> Result<PlannedShards, JobError> {
-    let Some(length) = plan.segments else {
-        return Err(JobError::Request(
-            "shards are for videos from a file to a file: neither pipes nor images or animations can be shared out"
-                .to_owned(),
-        ));
-    };
+    let length = check_shards(plan, shards)?;
     segmented::check_output(plan, &std::env::temp_dir())?;
     let job = Fingerprint::of(plan)?.anywhere();
     let mut analysis = Analysis::deciding(plan);
@@ -423,8 +437,16 @@ impl Shelf for WorkFolder {
     }
 }
 
-/// Joins what all shards made to the output that `plan` names, with the source's other streams. With `keep` the segments
-/// stay in `folder`, else they are removed.
+/// How shards are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JoinOptions {
+    /// Whether the segments stay when the output is there.
+    pub keep: bool,
+    /// Whether there must be room for the output before it is begun.
+    pub check_space: bool,
+}
+
+/// Joins what all shards made in `folder` to the output that `plan` names, with the source's other streams.
 ///
 /// # Errors
 /// [`JobError`] when segments are missing (it names the shards to run), the plan is of another job, or the output cannot
@@ -433,7 +455,7 @@ pub fn join_shards(
     plan: &Plan,
     shards: &ShardPlan,
     folder: &Path,
-    keep: bool,
+    options: JoinOptions,
     stop: &AtomicBool,
 ) -> Result<(Summary, Vec<String>), JobError> {
     let plan = checked(plan, shards)?;
@@ -463,25 +485,37 @@ pub fn join_shards(
             expected: format!("all of them; run shard {} (again)", names.join(", ")),
         });
     }
-    plan.target.clear()?;
-    let joined = match segmented::join(&plan, &segments, false, stop) {
-        Ok(joined) if joined.whole => joined,
-        other => {
-            plan.target.discard();
-            let interrupted = JobError::Interrupted { frames: 0, partial: None, resumable: false };
-            return Err(other.err().unwrap_or(interrupted));
-        }
-    };
-    let path = plan.target.writing();
-    File::open(path).and_then(|f| f.sync_all()).map_err(|source| JobError::Io {
-        action: "write",
-        path: path.to_owned(),
-        source,
-    })?;
-    plan.target.commit()?;
-    if !keep {
+    if options.check_space {
+        let bytes = segments.iter().map(Segment::bytes).sum();
+        space::check(plan.target.folder(), plan.target.path(), bytes)?;
+    }
+    // Nothing is removed before it is known that nobody else works on it.
+    let lock = plan.target.segments().map(Lock::take).transpose()?;
+    let joined = join_to(&plan, &segments, stop);
+    // What an unfinished run left there is of use until the output is.
+    let released = lock.map_or(Ok(()), |lock| if joined.is_ok() { lock.remove() } else { lock.release() });
+    let joined = joined?;
+    released?;
+    if !options.keep {
         sync_names(plan.target.folder())?;
         shelf.remove(shards.segments());
     }
     Ok((joined.summary, joined.notices))
+}
+
+/// Joins segments to the output that a plan names.
+fn join_to(plan: &Plan, segments: &[Segment], stop: &AtomicBool) -> Result<Joined, JobError> {
+    plan.target.clear_partial()?;
+    let written = || {
+        let joined = segmented::join(plan, segments, false, stop)?;
+        if !joined.whole {
+            return Err(JobError::Interrupted { frames: 0, partial: None, resumable: false });
+        }
+        let path = plan.target.writing();
+        File::open(path).and_then(|f| f.sync_all()).map_err(JobError::io("write", path))?;
+        plan.target.commit()?;
+        Ok(joined)
+    };
+    // The segments are there: what was begun is of no use.
+    written().inspect_err(|_| plan.target.discard())
 }

@@ -17,7 +17,7 @@ const VERSION: u32 = 1;
 /// The most source frames planned for: two days at 60 a second.
 const MOST_FRAMES: u64 = 10_368_000;
 /// The most shards.
-const MOST_SHARDS: u64 = 65_536;
+pub(super) const MOST_SHARDS: u64 = 65_536;
 
 /// What shards are made by; a JSON file. The same plan and input give the same segments, whoever makes them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

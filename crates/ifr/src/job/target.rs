@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ifr_video::images;
 
+use crate::job::lock::Lock;
 use crate::job::{JobError, naming};
 
 /// Where the output goes. Files and directories are written under a temporary name and renamed when whole.
@@ -150,18 +151,22 @@ impl Target {
     /// Removes what an earlier run left unfinished; [`Target::check`] has seen to it that this is wanted.
     ///
     /// # Errors
-    /// [`JobError::Io`] when it cannot be removed.
+    /// [`JobError::Busy`] when another run works on it, [`JobError::Io`] when it cannot be removed.
     pub fn clear(&self) -> Result<(), JobError> {
-        let fail = |path: &Path, source| JobError::Io { action: "remove", path: path.to_owned(), source };
         if let Some(segments) = self.segments().filter(|s| s.exists()) {
-            fs::remove_dir_all(&segments).map_err(|e| fail(&segments, e))?;
+            Lock::take(segments)?.remove()?;
         }
+        self.clear_partial()
+    }
+
+    /// Removes what an earlier run left under the temporary name.
+    pub(super) fn clear_partial(&self) -> Result<(), JobError> {
         match self {
             Self::File { partial, .. } if partial.exists() => {
-                fs::remove_file(partial).map_err(|e| fail(partial, e))
+                fs::remove_file(partial).map_err(JobError::io("remove", partial))
             }
             Self::Directory { partial, .. } if partial.exists() => {
-                fs::remove_dir_all(partial).map_err(|e| fail(partial, e))
+                fs::remove_dir_all(partial).map_err(JobError::io("remove", partial))
             }
             _ => Ok(()),
         }
