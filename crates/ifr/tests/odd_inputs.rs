@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{ffmpeg, frames, ifr, ifr_fails, ifr_ok, names, text, times, video};
+use common::{Tmpfs, ffmpeg, frames, ifr, ifr_fails, ifr_ok, names, text, times, video};
 use tempfile::TempDir;
 
 fn clip(dir: &Path, name: &str, size: &str, n: u32) -> PathBuf {
@@ -153,29 +153,6 @@ fn outputs_that_cannot_be() {
     assert_eq!(fs::read_to_string(&out).unwrap(), "precious");
     ifr_ok(&["interpolate", text(&input), "-o", text(&out), "--force"]);
     assert_eq!(frames(&out).len(), 5);
-}
-
-/// Mounts a small tmpfs; needs root on Linux.
-struct Tmpfs(PathBuf);
-
-impl Tmpfs {
-    fn new(dir: &Path, options: &str) -> Option<Self> {
-        let path = dir.join("mnt");
-        fs::create_dir(&path).unwrap();
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs", text(&path)]).output();
-        if mounted.is_ok_and(|o| o.status.success()) {
-            return Some(Self(path));
-        }
-        eprintln!("skipped: cannot mount a tmpfs here");
-        None
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).output();
-    }
 }
 
 #[test]

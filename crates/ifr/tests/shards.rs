@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{ffmpeg, frames, ifr, ifr_fails, ifr_ok, names, packets, probe, text, times};
+use common::{Tmpfs, ffmpeg, frames, ifr, ifr_fails, ifr_ok, names, packets, probe, text, times};
 
 /// A clip with a cut, a still passage, sound and a subtitle; `uneven` leaves frames out.
 fn clip(dir: &Path, name: &str, count: u32, uneven: bool) -> PathBuf {
@@ -280,4 +280,53 @@ fn flags_of_a_plan_do_what_they_say() {
         ifr_ok(&["run", text(&plan), "--shard", shard]);
     }
     ifr_ok(&["join", text(&plan)]);
+}
+
+#[test]
+fn what_a_full_disk_ends_leaves_nothing_half_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(small) = Tmpfs::new(dir.path(), "size=1m") else { return };
+    let at = |name: &str| dir.path().join(name);
+    let (input, plan, there) = (at("in.mkv"), at("plan.json"), small.0.join("out.mkv"));
+    let noise = "nullsrc=size=320x240:rate=25,geq=random(1)*255:128:128";
+    ffmpeg(&["-f", "lavfi", "-i", noise, "-frames:v", "30", "-c:v", "ffv1", text(&input)]);
+    let args = |plan: &Path| {
+        let (input, plan) = (text(&input).to_owned(), text(plan).to_owned());
+        let all = ["plan", &input, "--shards", "1", "-o", &plan, "--encoder", "ffv1", "--cuts", "off"];
+        [&all[..], &OPTIONS].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    ifr_ok(&args(&plan));
+    // Not even one segment fits.
+    ifr_fails(&["run", text(&plan), "--shard", "0", "--work-dir", text(&small.0)], 4, "no space left");
+    assert!(names(&small.0).is_empty(), "{:?}", names(&small.0));
+    ifr_ok(&["run", text(&plan), "--shard", "0"]);
+    let join = ["join", text(&plan), "-o", text(&there)];
+    let before = names(&small.0);
+    ifr_fails(&join, 4, "are needed for");
+    ifr_fails(
+        &[&join[..], &["--no-space-check"]].concat(),
+        4,
+        "out.mkv: no space is left; the segments are kept",
+    );
+    assert_eq!(names(&small.0), before);
+    let _ = fs::write(small.0.join("fill"), vec![1; 2 << 20]);
+    let before = names(&small.0);
+    ifr_fails(&args(&small.0.join("plan.json")), 4, "cannot write the plan");
+    assert_eq!(names(&small.0), before, "no half of a plan");
+    ifr_ok(&["join", text(&plan)]);
+    assert_eq!(frames(&at("in.x2.mkv")).len(), 59);
+}
+
+#[test]
+fn a_plan_needs_no_room_but_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = clip(dir.path(), "in.mp4", 10, false);
+    let before = names(dir.path());
+    let planned = Command::new(env!("CARGO_BIN_EXE_ifr"))
+        .args(["plan", text(&input), "--shards", "1", "--no-config"])
+        .env("TMPDIR", "/nonexistent")
+        .output()
+        .unwrap();
+    assert!(planned.status.success(), "{}", String::from_utf8_lossy(&planned.stderr));
+    assert_eq!(names(dir.path()).len(), before.len() + 1, "the plan, and nothing else");
 }

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -141,9 +142,8 @@ fn plan(args: &Args, line: Vec<OsString>) -> Result<(), Failure> {
     shards.arguments = arguments;
     shards.input = input.to_str().ok_or_else(utf8)?.to_owned();
     shards.container = plan.target.path().extension().unwrap_or_default().to_string_lossy().into_owned();
-    let failed = |e: std::io::Error| Failure::output(format!("cannot write {}: {e}", path.display()));
-    let partial = path.with_extension("json.tmp");
-    fs::write(&partial, shards.to_json()).and_then(|()| fs::rename(&partial, &path)).map_err(failed)?;
+    write(&path, &shards)
+        .map_err(|e| Failure::output(format!("cannot write the plan {}: {e}", path.display())))?;
     let notices = plan.notices.iter().chain(&notices);
     match style {
         Style::Bar => {
@@ -165,6 +165,22 @@ fn plan(args: &Args, line: Vec<OsString>) -> Result<(), Failure> {
         Style::Quiet => {}
     }
     Ok(())
+}
+
+/// Writes a plan so that it appears whole or not at all, whoever else plans to the same name.
+fn write(path: &Path, plan: &ShardPlan) -> io::Result<()> {
+    let mut name = path.file_name().map(OsString::from).unwrap_or_default();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let partial = path.with_file_name(name);
+    let written = File::create(&partial).and_then(|mut file| {
+        file.write_all(plan.to_json().as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    });
+    written.inspect_err(|_| {
+        // Half a plan is of no use; where none could be made there is nothing to remove.
+        let _ = fs::remove_file(&partial);
+    })
 }
 
 /// Tells now and then how far the video is read.

@@ -96,7 +96,7 @@ pub(super) fn run(
 /// find out only at the end.
 pub(super) fn check_output(plan: &Plan, folder: &Path) -> Result<(), JobError> {
     let extension = plan.output.path.extension().unwrap_or_default();
-    let path = folder.join(format!("check-{}", std::process::id())).with_extension(extension);
+    let path = folder.join(format!(".ifr-check-{}", std::process::id())).with_extension(extension);
     let made =
         ifr_video::create(&OutputOptions { path: path.clone(), ..plan.output.clone() }, Some(&plan.source));
     let checked = made.map(drop).map_err(JobError::Output);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
+use std::io;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -88,7 +89,8 @@ pub fn plan_shards(
     stop: &AtomicBool,
 ) -> Result<PlannedShards, JobError> {
     let length = check_shards(plan, shards)?;
-    segmented::check_output(plan, &std::env::temp_dir())?;
+    // There can be written, as the plan has seen; a folder for temporary files there may not be.
+    segmented::check_output(plan, plan.target.folder())?;
     let job = Fingerprint::of(plan)?.anywhere();
     let mut analysis = Analysis::deciding(plan);
     let (mut seen, mut frames) = (VecDeque::new(), Vec::new());
@@ -517,5 +519,12 @@ fn join_to(plan: &Plan, segments: &[Segment], stop: &AtomicBool) -> Result<Joine
         Ok(joined)
     };
     // The segments are there: what was begun is of no use.
-    written().inspect_err(|_| plan.target.discard())
+    written().inspect_err(|_| plan.target.discard()).map_err(|e| match e {
+        JobError::Output(VideoError::DiskFull { .. }) => {
+            let advice =
+                "no space is left; the segments are kept: free some space, or write elsewhere with -o";
+            JobError::io("write", plan.target.path())(io::Error::new(io::ErrorKind::StorageFull, advice))
+        }
+        e => e,
+    })
 }

@@ -148,3 +148,26 @@ pub(crate) fn weights(dir: &Path, name: &str) -> PathBuf {
     parameters.save(&path, Dtype::F16, &words.collect()).unwrap();
     path
 }
+
+/// Mounts a small tmpfs; needs root on Linux.
+pub(crate) struct Tmpfs(pub(crate) PathBuf);
+
+impl Tmpfs {
+    pub(crate) fn new(dir: &Path, options: &str) -> Option<Self> {
+        let path = dir.join("mnt");
+        std::fs::create_dir(&path).unwrap();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs", text(&path)]).output();
+        if mounted.is_ok_and(|o| o.status.success()) {
+            return Some(Self(path));
+        }
+        eprintln!("skipped: cannot mount a tmpfs here");
+        None
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).output();
+    }
+}
