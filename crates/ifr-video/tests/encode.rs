@@ -10,7 +10,9 @@ use ifr_frame::{
     ChromaSiting, ColorDescription, Frame, Matrix, PixelFormat, Primaries, Range, Rate, Time, TimeBase,
     Transfer,
 };
-use ifr_video::{Item, VideoError, container_for, encoders, ffmpeg_version};
+use ifr_video::{
+    Item, Segment, SegmentLabel, SegmentSink, VideoError, container_for, encoders, ffmpeg_version,
+};
 use support::{clip, copy, ffprobe, frames, open, options, pictures, probed_times, times};
 
 const SOURCE: &str = "-f lavfi -i testsrc2=size=320x180:rate=24000/1001:duration=1.5";
@@ -353,4 +355,34 @@ fn a_run_that_stops_halfway_leaves_a_file_that_plays() {
     }
     sink.finish().unwrap();
     assert_eq!(times(&frames(&to)), times(&frames(&from))[..10]);
+}
+
+/// SVT-AV1 is known to wait for ever here.
+#[test]
+fn encoders_can_be_closed_at_any_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = clip(
+        folder.path(),
+        "in.mkv",
+        "-f lavfi -i testsrc2=size=128x96:rate=25:duration=0.4 -c:v ffv1 -pix_fmt yuv420p",
+    );
+    let (frames, info) = (frames(&from), open(&from).info().clone());
+    for encoder in ["libx264", "libx265", "libsvtav1", "libvpx-vp9", "libaom-av1", "librav1e", "prores_ks"] {
+        if !encoders().iter().any(|e| e.name == encoder) {
+            continue;
+        }
+        let mut options = options(&info, &folder.path().join("out.mkv"));
+        options.encoder = Some(encoder.to_owned());
+        for count in [0, 1, 10] {
+            let mut sink = ifr_video::create(&options, None).unwrap();
+            for f in &frames[..count] {
+                sink.write_frame(&f.frame, f.pts, f.duration).unwrap();
+            }
+            drop(sink);
+        }
+        // Segments may be without frames.
+        let (label, path) = (SegmentLabel { job: [7; 16], index: 0 }, folder.path().join("0.seg"));
+        let summary = SegmentSink::create(&path, &label, &options, None, None).unwrap().finish().unwrap();
+        assert_eq!((summary.frames, Segment::open(&path).unwrap().frames()), (0, 0), "{encoder}");
+    }
 }

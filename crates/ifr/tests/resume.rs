@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{ffmpeg, frames, ifr, ifr_fails, ifr_ok, packets, probe, text, times};
+use common::{ffmpeg, frames, ifr, ifr_fails, ifr_ok, kill, packets, probe, text, times};
 
 /// A clip of `count` frames with sound, at the frame rate given or an uneven one.
 fn clip(dir: &Path, name: &str, count: u32, uneven: bool) -> PathBuf {
@@ -33,35 +33,9 @@ fn arguments<'a>(input: &'a Path, out: &'a Path, encoder: &'a str) -> Vec<&'a st
     [&common[..], more, &["--factor", "3", "--segment-frames", "8"]].concat()
 }
 
-/// Runs `ifr` until the journal has `lines` lines more and `written` further frames are reported, then kills it. `false`: it
-/// ended before.
-fn kill(args: &[&str], folder: &Path, lines: usize, reports: usize) -> bool {
-    let journal = folder.join("journal.jsonl");
-    let count = || fs::read_to_string(&journal).map_or(0, |t| t.matches('\n').count());
-    let before = count();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_ifr"))
-        .args(args)
-        .args(["--threads", "1"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut after = 0;
-    loop {
-        if child.try_wait().unwrap().is_some() {
-            return false;
-        }
-        if count() >= before + lines {
-            // Some way into what comes next, however long that takes.
-            after += 1;
-            if after > reports {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                return true;
-            }
-        }
-        std::thread::yield_now();
-    }
+/// The same, by one thread.
+fn single<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    [args, &["--threads", "1"]].concat()
 }
 
 fn same(a: &Path, b: &Path, what: &str) {
@@ -101,7 +75,7 @@ fn twenty_kills_change_nothing() {
         let folder = dir.path().join(format!("{name}.partial"));
         let mut args = arguments(&input, &out, encoder);
         for _ in 0..5 {
-            if !kill(&args, &folder, random(2) as usize, random(400) as usize) {
+            if !kill(&single(&args), &folder, random(2) as usize, random(400) as usize) {
                 break;
             }
             kills += 1;
@@ -133,7 +107,7 @@ fn a_resumed_job_makes_only_what_is_missing_and_must_be_the_same() {
     let out = dir.path().join("out.mkv");
     let folder = dir.path().join("out.mkv.partial");
     let args = arguments(&input, &out, "ffv1");
-    assert!(kill(&args, &folder, 3, 0));
+    assert!(kill(&single(&args), &folder, 3, 0));
     let journal = fs::read_to_string(folder.join("journal.jsonl")).unwrap();
     let done = journal.lines().count() - 1;
     ifr_fails(&args, 4, "--resume");
@@ -153,7 +127,7 @@ fn a_resumed_job_makes_only_what_is_missing_and_must_be_the_same() {
     ifr_fails(&with(&[]), 4, "exists already");
     // Another input under the same name.
     fs::remove_file(&out).unwrap();
-    assert!(kill(&args, &folder, 2, 0));
+    assert!(kill(&single(&args), &folder, 2, 0));
     clip(dir.path(), "in.mkv", 41, false);
     ifr_fails(&with(&[]), 2, "input's content");
     ifr_ok(&[&args[..], &["--force"]].concat());

@@ -38,6 +38,8 @@ pub(super) struct Encoder {
     floor: Option<i64>,
     /// Whether a packet has come out.
     emitted: bool,
+    /// Whether it was told that no more frames come.
+    flushed: bool,
     /// Times and durations of frames whose packets have not come out yet.
     pending: VecDeque<(i64, i64)>,
 }
@@ -115,6 +117,9 @@ impl Encoder {
         if name == "libx265" {
             // It would write to standard error past FFmpeg's log.
             append(&mut dict, "x265-params", "log-level", "none");
+            // With three frames or more at once what it makes depends on chance (seen with 3.5, with cu-tree and B-frames,
+            // most with few workers); segments made again must be equal. Rows are coded in parallel all the same.
+            append(&mut dict, "x265-params", "frame-threads", "1");
         }
         if let Some(source) = source {
             Hdr::of(&source.streams.inner.video_side_data).tell(codec, &mut dict);
@@ -138,13 +143,14 @@ impl Encoder {
             no_bit_rate: quality.no_bit_rate,
             tag: choice::tag(codec, muxer),
         };
-        let open = |dict: &mut Dict| CodecContext::video_encoder(codec, &setup, dict);
-        let context = open(&mut dict).map_err(|e| refused(&name, options, format, e))?;
         let convert = if convert {
             Some(converter(options, format, color).map_err(|e| refused(&name, options, format, e))?)
         } else {
             None
         };
+        // What is open belongs to an `Encoder` at once, which knows how to close it.
+        let context = CodecContext::video_encoder(codec, &setup, &mut dict)
+            .map_err(|e| refused(&name, options, format, e))?;
         let encoder = Self {
             context,
             name,
@@ -157,6 +163,7 @@ impl Encoder {
             span: None,
             floor: None,
             emitted: false,
+            flushed: false,
             pending: VecDeque::new(),
         };
         let params = encoder.context.params().map_err(|e| encoder.fault(e))?;
@@ -239,6 +246,7 @@ impl Encoder {
         &mut self,
         emit: &mut dyn FnMut(Packet) -> Result<(), VideoError>,
     ) -> Result<(), VideoError> {
+        self.flushed = true;
         if self.name != "libx265" || self.emitted || self.pending.len() > 2 {
             return self.feed(None, emit);
         }
@@ -284,6 +292,30 @@ impl Encoder {
 
     fn fault(&self, error: AvError) -> VideoError {
         VideoError::Ffmpeg { action: format!("encode with {}", self.name), message: error.to_string() }
+    }
+}
+
+impl Drop for Encoder {
+    /// SVT-AV1 that is closed before its end waits for ever for packets (seen with 1.4.1), and so it does when it is ended
+    /// without a frame: it gets one, and the end.
+    fn drop(&mut self) {
+        if self.name != "libsvtav1" || self.flushed {
+            return;
+        }
+        let black = || {
+            let layout = pixels::layout_of(self.format)?;
+            let frame = Frame::black(layout, self.size.0, self.size.1, self.color).ok()?;
+            let mut picture = pixels::write(&frame, self.format).ok()?;
+            picture.set_pts(0);
+            Some(picture)
+        };
+        let nowhere = &mut |_| Ok(());
+        let begun =
+            self.span.is_some() || black().is_some_and(|picture| self.feed(Some(&picture), nowhere).is_ok());
+        if begun {
+            // Nobody is left to hear of an error.
+            let _ = self.feed(None, nowhere);
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use ifr::net::{Dtype, Network, Parameters, Ratio};
 use serde_json::Value;
@@ -33,6 +34,37 @@ pub(crate) fn ifr_fails<S: AsRef<std::ffi::OsStr>>(args: &[S], code: i32, needle
     assert_eq!(out.status.code(), Some(code), "{said}");
     assert!(said.contains(needle), "'{needle}' is not in: {said}");
     assert!(!said.contains("panicked"), "{said}");
+}
+
+/// Runs `ifr` until the journal has `lines` lines more and `written` further frames are reported, then kills it. `false`: it
+/// ended before.
+pub(crate) fn kill(args: &[&str], folder: &Path, lines: usize, reports: usize) -> bool {
+    let journal = folder.join("journal.jsonl");
+    let count = || fs::read_to_string(&journal).map_or(0, |t| t.matches('\n').count());
+    let before = count();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ifr"))
+        .args(args)
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut after = 0;
+    loop {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        if count() >= before + lines {
+            // Some way into what comes next, however long that takes.
+            after += 1;
+            if after > reports {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                return true;
+            }
+        }
+        std::thread::yield_now();
+    }
 }
 
 fn run(program: &str, args: &[&str]) -> Vec<u8> {
@@ -131,10 +163,8 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
 
 /// Names in a folder, sorted.
 pub(crate) fn names(dir: &Path) -> Vec<String> {
-    let mut all: Vec<String> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
+    let mut all: Vec<String> =
+        fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
     all.sort();
     all
 }
