@@ -8,6 +8,8 @@ mod error;
 #[cfg(feature = "ffmpeg")]
 mod ffmpeg;
 mod files;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod images;
 mod info;
 mod item;

@@ -147,3 +147,107 @@ fn what_is_no_whole_segment_is_told() {
     assert!(mixed.to_string().contains("same encoder and settings"), "{mixed}");
     assert!(joined(&from, &[], &options).is_err());
 }
+
+/// The blocks of a segment: header, packets, footer.
+fn blocks(whole: &[u8]) -> Vec<Vec<u8>> {
+    let mut rest = &whole[8..whole.len() - 16];
+    let mut blocks = Vec::new();
+    while let Some((length, after)) = rest.split_first_chunk() {
+        let length = u32::from_le_bytes(*length) as usize;
+        blocks.push(after[..length].to_vec());
+        rest = &after[length + 4..];
+    }
+    blocks
+}
+
+/// A segment of these blocks, with right checksums.
+fn sealed(blocks: &[Vec<u8>]) -> Vec<u8> {
+    let mut whole = b"ifr-seg\x01".to_vec();
+    let mut begin = 0;
+    for block in blocks {
+        begin = whole.len() as u64;
+        whole.extend((block.len() as u32).to_le_bytes());
+        whole.extend(block);
+        whole.extend(crc32fast::hash(block).to_le_bytes());
+    }
+    [whole, begin.to_le_bytes().to_vec(), b"ifr-end\x01".to_vec()].concat()
+}
+
+/// What `fuzz/` does to blocks is done here with fixed mutations, and joined: what a foreign program sealed may be nonsense, which must be
+/// told or be joined as it is.
+#[test]
+fn sealed_nonsense_is_told_or_joined() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = clip(folder.path(), "in.mkv", &format!("{SOURCE} -c:v ffv1 -pix_fmt yuv420p -c:a aac"));
+    let info = open(&from).info().clone();
+    let mut state = 1_u64;
+    let mut below = move |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % bound
+    };
+    for encoder in ["libx264", "ffv1"] {
+        let mut options = options(&info, &folder.path().join("out.mkv"));
+        options.encoder = Some(encoder.to_owned());
+        let segments = write(folder.path(), &frames(&from)[..30], 10, &options);
+        let good = blocks(&std::fs::read(&segments[1]).unwrap());
+        assert!(good.len() == 12 && sealed(&good) == std::fs::read(&segments[1]).unwrap());
+        let damaged = folder.path().join("damaged.seg");
+        let (mut opened, mut whole) = (0, 0);
+        for _ in 0..400 {
+            let mut mutated = good.clone();
+            // Headers and footers as often as packets: these say more.
+            let at = [0, good.len() - 1, below(good.len())][below(3)];
+            match below(8) {
+                0 => drop(mutated.remove(at)),
+                1 => mutated.insert(at, good[below(good.len())].clone()),
+                2 => mutated[at].truncate(below(good[at].len())),
+                _ => {
+                    for _ in 0..1 + below(3) {
+                        let byte = below(good[at].len().min(200));
+                        let value = [0, 1, 0x7f, 0x80, 0xff, mutated[at][byte] ^ (1 << below(8))][below(6)];
+                        mutated[at][byte] = value;
+                    }
+                }
+            }
+            std::fs::write(&damaged, sealed(&mutated)).unwrap();
+            let Ok(segment) = Segment::open(&damaged) else { continue };
+            opened += 1;
+            let verified = segment.verify().is_ok();
+            match joined(&from, &[segments[0].clone(), damaged.clone(), segments[2].clone()], &options) {
+                Ok(joined) => {
+                    whole += 1;
+                    assert!(joined.whole && verified);
+                }
+                Err(error) => assert!(error.to_string().len() < 500, "{error}"),
+            }
+        }
+        assert!(opened > 100 && whole > 20, "{encoder}: {opened} opened, {whole} joined");
+    }
+}
+
+#[test]
+fn what_another_job_left_is_not_joined() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = clip(folder.path(), "in.mkv", &format!("{SOURCE} -c:v ffv1 -pix_fmt yuv420p -c:a aac"));
+    let small =
+        clip(folder.path(), "small.mkv", &format!("{SOURCE} -vf scale=64:48 -c:v ffv1 -pix_fmt yuv420p"));
+    let made = |from: &Path, name: &str, encoder: &str, preset: Option<&str>| {
+        let mut options = options(open(from).info(), &folder.path().join("out.mkv"));
+        options.encoder = Some(encoder.to_owned());
+        options.preset = preset.map(str::to_owned);
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        (write(&path, &frames(from), 25, &options), options)
+    };
+    let (own, options) = made(&from, "own", "libx264", None);
+    for (from, name, encoder, preset) in [
+        (&from, "codec", "ffv1", None),
+        (&small, "size", "libx264", None),
+        // Same codec and size, other decisions: told by the header that decoders need.
+        (&from, "preset", "libx264", Some("ultrafast")),
+    ] {
+        let (others, _) = made(from, name, encoder, preset);
+        let error = joined(from, &[own[0].clone(), others[1].clone()], &options).unwrap_err().to_string();
+        assert!(error.contains("same encoder and settings") && error.contains(name), "{name}: {error}");
+    }
+}

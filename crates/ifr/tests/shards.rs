@@ -188,6 +188,14 @@ fn a_shard_that_is_killed_is_run_again() {
     let join = ["join", text(&plan), "-o", text(&out), "--work-dir", text(&work), "--force"];
     ifr_fails(&join, 4, "1 of 8 segments");
     ifr_ok(&args);
+    // One with a changed bit too.
+    let mut bytes = fs::read(&victim).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&victim, bytes).unwrap();
+    ifr_fails(&join, 4, "a damaged packet");
+    let said = ifr_ok(&args);
+    assert!(!said.contains(" 0 frames written"), "{said}");
     // What is not of this job stays, be its name alike.
     let others = ["mine.tmp", "000001.tmp", "000001-01234567.1-2-3.tmp", "000001-01234567.seg"];
     others.iter().for_each(|name| fs::write(work.join(name), "").unwrap());

@@ -33,6 +33,8 @@ pub use audio::PcmTrack;
 pub(crate) use av::{Chapter, Kind, Packet};
 pub use capabilities::{EncoderInfo, encoders, ffmpeg_version};
 pub use container::{ContainerChoice, container_for, container_for_encoder};
+#[cfg(feature = "fuzzing")]
+pub(crate) use segment::try_blocks;
 pub use segment::{Joined, Segment, SegmentLabel, SegmentSink, SegmentSummary, join};
 pub(crate) use sink::create;
 pub(crate) use source::open;

@@ -116,7 +116,9 @@ impl Folder {
         let sound = |e: &JournalEntry| {
             let segment = Segment::open(&self.segment(e.segment)).ok()?;
             let (found, frames, bytes) = (segment.label(), segment.frames(), segment.bytes());
-            (found == self.label(e.segment) && frames == e.frames && bytes == e.bytes).then_some(())
+            let as_written = found == self.label(e.segment) && frames == e.frames && bytes == e.bytes;
+            // The join would find damaged packets too, but only when all else is made.
+            (as_written && segment.verify().is_ok()).then_some(())
         };
         let lost: Vec<u64> = self.done.values().filter(|e| sound(e).is_none()).map(|e| e.segment).collect();
         for segment in lost {

@@ -412,7 +412,8 @@ impl WorkFolder {
     fn done(&self, range: Range<u64>) -> BTreeMap<u64, u64> {
         let sound = |index: u64| {
             let segment = Segment::open(&self.segment(index)).ok()?;
-            (segment.label() == self.label(index)).then_some((index, segment.frames()))
+            let own = segment.label() == self.label(index) && segment.verify().is_ok();
+            own.then_some((index, segment.frames()))
         };
         range.filter_map(sound).collect()
     }

@@ -240,6 +240,27 @@ pub(super) fn read_footer(bytes: &[u8]) -> Option<Footer> {
     (sound && frames < LIMIT >> 20 && take.0.is_empty()).then_some(Footer { frames, span, packets })
 }
 
+/// Reads any bytes as each kind of block. Panics where what was read is not bounded by them, or cannot be read again once
+/// it is written.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn try_blocks(bytes: &[u8]) {
+    if let Some((label, video)) = read_header(bytes) {
+        let again = read_header(&header(&label, &video));
+        assert!(again.is_some_and(|(l, v)| l == label && v.params.to_parts() == video.params.to_parts()));
+    }
+    if let Some(read) = read_packet(bytes) {
+        assert!(read.size() <= bytes.len());
+        assert_eq!(read_packet(&packet(&read)).map(|p| p.pts()), Some(read.pts()));
+    }
+    if let Some(read) = read_footer(bytes) {
+        assert!(read.packets.len() <= bytes.len() / 16);
+        if let Ok(times) = super::decoding::decoding_times(&[&read.packets]) {
+            assert!(times.windows(2).all(|w| w[0] < w[1]) && times.len() == read.packets.len());
+        }
+        assert_eq!(read_footer(&footer(&read)), Some(read));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

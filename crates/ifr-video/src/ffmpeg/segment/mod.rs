@@ -9,6 +9,8 @@ mod join;
 mod reader;
 mod writer;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use format::try_blocks;
 pub use join::{Joined, join};
 pub use reader::Segment;
 pub use writer::{SegmentLabel, SegmentSink, SegmentSummary};

@@ -74,12 +74,21 @@ impl Segment {
         self.bytes
     }
 
+    /// Reads all packets, to see that none is damaged.
+    ///
+    /// # Errors
+    /// [`VideoError`] when one is, or the file cannot be read.
+    pub fn verify(&self) -> Result<(), VideoError> {
+        let mut packets = self.packets()?;
+        (0..self.footer.packets.len()).try_for_each(|_| packets.next().map(drop))
+    }
+
     /// Its packets, one after the other.
     pub(super) fn packets(&self) -> Result<Packets<'_>, VideoError> {
         let mut file = File::open(&self.path).map_err(|e| io_error("open", &self.path, e))?;
         file.seek(SeekFrom::Start(self.packets.0)).map_err(|e| io_error("read", &self.path, e))?;
         let left = self.packets.1 - self.packets.0;
-        Ok(Packets { segment: self, file: BufReader::with_capacity(1 << 18, file.take(left)) })
+        Ok(Packets { segment: self, next: 0, file: BufReader::with_capacity(1 << 18, file.take(left)) })
     }
 }
 
@@ -102,18 +111,25 @@ fn block(file: &mut impl Read, limit: u64) -> io::Result<Option<Vec<u8>>> {
 /// The packets of one segment.
 pub(super) struct Packets<'a> {
     segment: &'a Segment,
+    next: usize,
     file: BufReader<io::Take<File>>,
 }
 
 impl Packets<'_> {
     /// The next one.
     pub(super) fn next(&mut self) -> Result<Packet, VideoError> {
-        let path = &self.segment.path;
+        let Segment { path, footer, .. } = self.segment;
+        let times = footer.packets.get(self.next);
+        self.next += 1;
         let damaged = || {
             malformed(path, "a damaged packet", "a whole segment of a video; remove the file and run again")
         };
         match block(&mut self.file, self.segment.bytes) {
-            Ok(bytes) => bytes.and_then(|b| format::read_packet(&b)).ok_or_else(damaged),
+            Ok(bytes) => {
+                let packet = bytes.and_then(|b| format::read_packet(&b));
+                // Where it is to stand is reckoned from what the footer says.
+                packet.filter(|p| p.pts() == times.map(|t| t.pts)).ok_or_else(damaged)
+            }
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(damaged()),
             Err(e) => Err(io_error("read", path, e)),
         }
