@@ -152,4 +152,17 @@ fn large_frames_take_less_memory() {
     assert!(3 * banded < 2 * whole, "{banded} and {whole} bytes");
     let [whole, banded] = [Bands::Never, Bands::BySize].map(|bands| memory(bands, (128, 64)));
     assert_eq!(whole, banded, "small frames are done map by map");
+    // Wide ones in lower bands take less again; more rows than there would be change nothing.
+    let [usual, high, low] =
+        [Bands::BySize, Bands::Low(64), Bands::Low(8)].map(|bands| memory(bands, (1920, 1088)));
+    assert!(low < usual && usual == high, "{low}, {usual} and {high} bytes");
+}
+
+#[test]
+fn lower_bands_make_the_same_frames() {
+    let graph = IfrNet::S.graph(Ratio::ONE).unwrap();
+    let size = (672, 384);
+    let (_, expected) = run(&graph, size, Bands::Never, 2, Level::best());
+    let (_, found) = run(&graph, size, Bands::Low(8), 2, Level::best());
+    assert!(found == expected);
 }

@@ -32,7 +32,7 @@ struct Fitted {
 }
 
 /// Bands to choose from, the fastest first.
-const BANDS: [Bands; 4] = [Bands::BySize, Bands::Rows(16), Bands::Rows(8), Bands::Rows(4)];
+const BANDS: [Bands; 4] = [Bands::BySize, Bands::Low(16), Bands::Low(8), Bands::Low(4)];
 
 /// Flow scales below 1 to choose from where one may be chosen: (numerator, denominator).
 const SMALLER: [(u32, u32); 2] = [(1, 2), (1, 4)];

@@ -42,9 +42,10 @@ impl Group {
         let band = match bands {
             Bands::Never => return steps,
             Bands::Rows(rows) => rows,
-            Bands::BySize => {
+            Bands::BySize | Bands::Low(_) => {
                 let widest = steps.iter().map(|step| step.layout.width).max().unwrap_or(1);
-                BAND_ROWS.min(BAND_VALUES / widest)
+                let most = if let Bands::Low(rows) = bands { rows } else { BAND_ROWS };
+                most.min(BAND_VALUES / widest)
             }
         };
         let band = band.next_multiple_of(STEP).max(STEP);

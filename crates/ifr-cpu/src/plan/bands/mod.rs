@@ -36,6 +36,8 @@ pub enum Bands {
     /// Those that make large maps, in bands that suit caches.
     #[default]
     BySize,
+    /// The same in bands of at most so many rows of the largest maps they make: slower, in a little less memory.
+    Low(usize),
     /// None: every step makes whole maps.
     Never,
     /// All that can, in bands of about as many rows of the smallest maps they make. For tests and comparisons.
@@ -117,7 +119,7 @@ impl Users {
 
 /// Whether some rows of a step can be done alone.
 fn divisible(step: &Step, slots: &[Slot], bands: Bands) -> bool {
-    let (layout, large) = (step.layout, bands != Bands::BySize);
+    let (layout, large) = (step.layout, matches!(bands, Bands::Rows(_)));
     let even = match step.work {
         Work::Split { step, .. } | Work::Join { step, .. } => STEP.is_multiple_of(step),
         _ => true,
