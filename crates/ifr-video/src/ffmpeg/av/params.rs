@@ -286,6 +286,8 @@ impl Params {
         let format = super::PixFmt::by_name(&parts.format).ok_or(AvError::INVALID_DATA)?;
         let n = &parts.numbers;
         let int = |i: usize| i32::try_from(n[i]).map_err(|_| AvError::INVALID_DATA);
+        // FFmpeg's enumerations begin at 0.
+        let code = |i: usize| int(i).and_then(|v| if v < 0 { Err(AvError::INVALID_DATA) } else { Ok(v) });
         // SAFETY: plain fields, then a header for parameters that have none.
         unsafe {
             let p = &mut *params.0.as_ptr();
@@ -298,12 +300,12 @@ impl Params {
             (p.profile, p.level) = (int(4)?, int(5)?);
             (p.width, p.height) = (int(6)?, int(7)?);
             p.sample_aspect_ratio = ffi::AVRational { num: int(8)?, den: int(9)? };
-            p.field_order = ffi::AVFieldOrder(int(10)? as _);
-            p.color_range = ffi::AVColorRange(int(11)? as _);
-            p.color_primaries = ffi::AVColorPrimaries(int(12)? as _);
-            p.color_trc = ffi::AVColorTransferCharacteristic(int(13)? as _);
-            p.color_space = ffi::AVColorSpace(int(14)? as _);
-            p.chroma_location = ffi::AVChromaLocation(int(15)? as _);
+            p.field_order = ffi::AVFieldOrder(code(10)? as _);
+            p.color_range = ffi::AVColorRange(code(11)? as _);
+            p.color_primaries = ffi::AVColorPrimaries(code(12)? as _);
+            p.color_trc = ffi::AVColorTransferCharacteristic(code(13)? as _);
+            p.color_space = ffi::AVColorSpace(code(14)? as _);
+            p.chroma_location = ffi::AVChromaLocation(code(15)? as _);
             p.video_delay = int(16)?;
             params.set_header(&parts.header)?;
         }

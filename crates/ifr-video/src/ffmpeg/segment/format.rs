@@ -284,4 +284,19 @@ mod tests {
         first.set_times(Some(i64::MAX), None, 1);
         assert!(read_packet(&packet(&first)).is_none());
     }
+    #[test]
+    fn negative_codes_are_refused() {
+        for at in 0..17 {
+            let mut numbers = [0; 17];
+            numbers[at] = -5;
+            let (codec, format) = ("h264".to_owned(), "yuv420p".to_owned());
+            let parts = VideoParts { codec, format, numbers, header: Vec::new(), side_data: Vec::new() };
+            // The tag, and what FFmpeg enumerates.
+            let unsigned = at == 0 || (10..16).contains(&at);
+            match Params::from_parts(&parts) {
+                Ok(params) => assert!(!unsigned && params.to_parts() == parts, "{at}"),
+                Err(_) => assert!(unsigned, "{at}"),
+            }
+        }
+    }
 }
