@@ -77,13 +77,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         let pictures = [&images[run % 2], &images[(run + 1) % 2]].map(|image| &image[..]);
         timed(&mut pair, &mut || match stream {
             true => engine.pair_sharing(width, height, pictures, shared),
-            false => engine.pair_with(width, height, |image, channel, y, row| {
-                let first = (channel * height + y) * width;
-                row.iter_mut().enumerate().for_each(|(x, v)| *v = value(first + x, 1 + (image + run) % 2));
+            false => engine.pair_with(width, height, |mut rows| {
+                let (image, range) = (rows.input(), rows.rows());
+                for (channel, y) in (0..3).flat_map(|c| range.clone().map(move |y| (c, y))) {
+                    let first = (channel * height + y) * width;
+                    let row = rows.channel(channel, y).iter_mut().enumerate();
+                    row.for_each(|(x, v)| *v = value(first + x, 1 + (image + run) % 2));
+                }
             }),
         })?;
         let mut rows = 0;
-        timed(&mut at, &mut || engine.at_rows(instant, |part| rows += part.rows().len()))?;
+        timed(&mut at, &mut || engine.at_rows(instant, |part, _| rows += part.rows().len()))?;
         assert_eq!(rows, height, "all rows of the output");
     }
     println!(

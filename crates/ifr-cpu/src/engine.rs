@@ -7,18 +7,18 @@ use std::time::Instant;
 use ifr_net::{Graph, InputError, Parameters, Phase, RunSize, Tensor, TensorId};
 use rayon::ThreadPool;
 
-use crate::crew::Crew;
+use crate::crew::{Crew, Lead};
 use crate::error::CpuError;
 use crate::level::Level;
 use crate::memory::Buffer;
 use crate::plan::alone::{self, Shared};
 use crate::plan::bands::Bands;
 use crate::plan::kernel::Kernel;
-use crate::plan::run::{Scratch, download, fill_map, move_kept, run_step, upload};
+use crate::plan::run::{Scratch, download, fill, move_kept, run_step, upload};
 use crate::plan::step::Work;
 use crate::plan::{Choices, Constants, Plan, constants};
 use crate::profile::{Profile, StepTime};
-use crate::rows::Rows;
+use crate::rows::{Rows, RowsMut, Team};
 
 /// How an [`Engine`] works. Its output depends, by rounding, on the level and on [`Engine::set_winograd`] alone.
 #[derive(Clone, Debug)]
@@ -269,14 +269,14 @@ impl Engine {
         self.done = None;
         self.prepare(width, height)?;
         self.check(Phase::Pair, inputs)?;
-        self.run(Phase::Pair, inputs, Shared::default(), None);
+        self.run(Phase::Pair, Given::Values(inputs), Shared::default(), None);
         self.done = Some(Phase::Pair);
         Ok(())
     }
 
     /// As [`Engine::pair`], but inputs are written where the engine wants them, so that nobody needs to hold them as floats:
-    /// `fill` is called with the index of an input (among those of [`Phase::Pair`]), a channel, a row and that row's values to
-    /// write, for each row once, in this order.
+    /// `write` is called with some rows of one of those of [`Phase::Pair`] at a time, for each row once, in any order, on the
+    /// engine's threads. What it does not write is not defined.
     ///
     /// # Errors
     /// As [`Engine::prepare`].
@@ -284,17 +284,11 @@ impl Engine {
         &mut self,
         width: usize,
         height: usize,
-        mut fill: impl FnMut(usize, usize, usize, &mut [f32]),
+        write: impl Fn(RowsMut<'_>) + Sync,
     ) -> Result<(), CpuError> {
         self.done = None;
         self.prepare(width, height)?;
-        let Some(plan) = &self.plan else { return Err(CpuError::NoPair) };
-        for (index, i) in inputs_of(&self.graph, Phase::Pair).enumerate() {
-            fill_map(&plan.inputs[i], &mut self.buffer, |channel, row, values| {
-                fill(index, channel, row, values)
-            });
-        }
-        self.run(Phase::Pair, &[], Shared::default(), None);
+        self.run(Phase::Pair, Given::Rows(&write), Shared::default(), None);
         self.done = Some(Phase::Pair);
         Ok(())
     }
@@ -322,7 +316,7 @@ impl Engine {
         self.sharing |= !self.twins.is_empty();
         self.prepare(width, height)?;
         self.check(Phase::Pair, &images)?;
-        self.run(Phase::Pair, &images, shared, None);
+        self.run(Phase::Pair, Given::Values(&images), shared, None);
         self.done = Some(Phase::Pair);
         Ok(())
     }
@@ -340,38 +334,43 @@ impl Engine {
         self.check(Phase::Instant, inputs)?;
         // Should it end in a panic, there is no instant to read.
         self.done = Some(Phase::Pair);
-        self.run(Phase::Instant, inputs, Shared::default(), None);
+        self.run(Phase::Instant, Given::Values(inputs), Shared::default(), None);
         self.done = Some(Phase::Instant);
         Ok(())
     }
 
     /// As [`Engine::at`], and hands the outputs on: `take` is called with some rows of an output at a time, on one of the
     /// engine's threads, until it had all of those that depend on an instant; each output's rows come in order. With
-    /// [`Engine::set_row_output`] that is while they are made, so `take` must not wait for work that it gives to the engine's pool.
+    /// [`Engine::set_row_output`] that is while they are made, so `take` must not wait for work that it gives to the engine's pool:
+    /// the [`Team`] is there to share work out to.
     ///
     /// # Errors
     /// As [`Engine::at`].
     pub fn at_rows(
         &mut self,
         inputs: &[&[f32]],
-        mut take: impl FnMut(Rows<'_>) + Send,
+        mut take: impl FnMut(Rows<'_>, Team<'_>) + Send,
     ) -> Result<(), CpuError> {
         if self.row_output && self.done.is_some() {
             self.check(Phase::Instant, inputs)?;
             self.done = Some(Phase::Pair);
-            self.run(Phase::Instant, inputs, Shared::default(), Some(&mut take));
+            self.run(Phase::Instant, Given::Values(inputs), Shared::default(), Some(&mut take));
             self.done = Some(Phase::Instant);
             return Ok(());
         }
         self.at(inputs)?;
-        let memory = self.buffer.memory();
-        let Some(plan) = &self.plan else { return Err(CpuError::NoPair) };
-        for (index, (map, &id)) in plan.outputs.iter().zip(self.graph.outputs()).enumerate() {
-            if self.graph.tensor(id).phase == Phase::Instant {
-                // SAFETY: the engine is borrowed, and no step runs.
-                take(unsafe { Rows::new(index, 0, map.layout, &map.planes, memory) });
+        let Self { graph, plan, buffer, crew, options, .. } = self;
+        let memory = buffer.memory();
+        let Some(plan) = plan else { return Err(CpuError::NoPair) };
+        let hand_on = |lead: &Lead<'_>| {
+            for (index, (map, &id)) in plan.outputs.iter().zip(graph.outputs()).enumerate() {
+                if graph.tensor(id).phase == Phase::Instant {
+                    // SAFETY: the engine is borrowed, and no step runs.
+                    take(unsafe { Rows::new(index, 0, map.layout, &map.planes, memory) }, Team::new(lead));
+                }
             }
-        }
+        };
+        on(options.pool.as_ref(), || crew.run(hand_on));
         Ok(())
     }
 
@@ -453,13 +452,7 @@ impl Engine {
 
     /// Takes the inputs of a phase, those that are given, and does its steps, but those that depend on a known image alone.
     /// `take`: who gets outputs row by row.
-    fn run(
-        &mut self,
-        phase: Phase,
-        inputs: &[&[f32]],
-        shared: Shared,
-        mut take: Option<&mut (dyn FnMut(Rows<'_>) + Send)>,
-    ) {
+    fn run(&mut self, phase: Phase, inputs: Given<'_>, shared: Shared, mut take: Option<&mut Take<'_>>) {
         let Some(plan) = &self.plan else { return };
         let range = match phase {
             Phase::Pair => 0..plan.pair_steps,
@@ -475,8 +468,12 @@ impl Engine {
                 if let Some(how) = shared.moves() {
                     move_kept(lead, &plan.kept, how, buffer);
                 }
-                for (i, values) in inputs_of(graph, phase).zip(inputs) {
-                    upload(lead, &plan.inputs[i], values, buffer);
+                for (index, i) in inputs_of(graph, phase).enumerate() {
+                    let map = &plan.inputs[i];
+                    match inputs {
+                        Given::Values(values) => upload(lead, map, values[index], buffer),
+                        Given::Rows(write) => fill(lead, (index, map), buffer, write),
+                    }
                 }
                 for index in range {
                     let step = &plan.steps[index];
@@ -485,7 +482,8 @@ impl Engine {
                     }
                     if let (Work::Deliver { inputs, index, row }, Some(take)) = (&step.work, &mut take) {
                         // SAFETY: the buffer is borrowed for this run alone, and no step runs meanwhile.
-                        take(unsafe { Rows::new(*index, *row, step.layout, inputs, buffer.memory()) });
+                        let rows = unsafe { Rows::new(*index, *row, step.layout, inputs, buffer.memory()) };
+                        take(rows, Team::new(lead));
                     }
                     let start = profile.is_some().then(Instant::now);
                     run_step(lead, step, level, buffer, scratch);
@@ -497,6 +495,16 @@ impl Engine {
         };
         on(self.options.pool.as_ref(), work);
     }
+}
+
+/// Who is handed outputs as they are made.
+type Take<'a> = dyn FnMut(Rows<'_>, Team<'_>) + Send + 'a;
+
+/// How the inputs of a phase are given: as many values as there are inputs, or who writes their rows.
+#[derive(Clone, Copy)]
+enum Given<'a> {
+    Values(&'a [&'a [f32]]),
+    Rows(&'a (dyn Fn(RowsMut<'_>) + Sync)),
 }
 
 /// Which of a graph's inputs are of a phase.

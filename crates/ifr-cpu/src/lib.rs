@@ -44,4 +44,4 @@ pub use peak::peak_flops;
 pub use plan::alone::{Shared, Was};
 pub use plan::bands::Bands;
 pub use profile::StepTime;
-pub use rows::Rows;
+pub use rows::{Rows, RowsMut, Team};

@@ -1,45 +1,81 @@
 //! The buffer a plan works in, and how threads share it.
 #![allow(unsafe_code, reason = "threads write disjoint rows of one buffer")]
 
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::ptr::NonNull;
+
 use crate::error::CpuError;
 use crate::layout::LANES;
 
-/// One cache line.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; LANES]);
+/// Bytes of a cache line.
+const LINE: usize = LANES * size_of::<f32>();
 
 /// Zeroed floats, aligned to cache lines.
+///
+/// Large ones are the system's own zeros until somebody writes them: threads fault in what they write first, each its part, and what
+/// nobody writes takes no memory.
 #[derive(Default)]
 pub(crate) struct Buffer {
-    lines: Vec<Line>,
+    /// What was allocated, a cache line more than what is used; `None`: nothing.
+    held: Option<(NonNull<u8>, Layout)>,
+    /// Floats that are used.
+    len: usize,
 }
+
+// SAFETY: this owns plain floats, which are read and written through `Memory` alone.
+unsafe impl Send for Buffer {}
+// SAFETY: as above; a shared buffer tells nothing but its length.
+unsafe impl Sync for Buffer {}
 
 impl Buffer {
     /// At least `len` zeros.
     pub(crate) fn new(len: usize) -> Result<Self, CpuError> {
-        let count = len.div_ceil(LANES);
-        let bytes = count.saturating_mul(size_of::<Line>());
+        let lines = len.div_ceil(LANES);
+        if lines == 0 {
+            return Ok(Self::default());
+        }
+        let bytes = lines.saturating_add(1).saturating_mul(LINE);
         // Systems promise more memory than they have: asking is not enough.
         if available().is_some_and(|free| bytes > free) {
             return Err(CpuError::Memory { bytes });
         }
-        let mut lines = Vec::new();
-        lines.try_reserve_exact(count).map_err(|_| CpuError::Memory { bytes })?;
-        advise(&mut lines);
-        lines.resize(count, Line([0.0; LANES]));
-        Ok(Self { lines })
+        // Aligned by hand: with a larger alignment than any value's Rust's allocator would write the zeros itself.
+        let layout = Layout::from_size_align(bytes, align_of::<u128>());
+        let layout = layout.map_err(|_| CpuError::Memory { bytes })?;
+        // SAFETY: the layout has a size.
+        let start = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(CpuError::Memory { bytes })?;
+        advise(start, bytes);
+        Ok(Self { held: Some((start, layout)), len: lines * LANES })
     }
 
     /// Length in floats.
     pub(crate) fn len(&self) -> usize {
-        self.lines.len() * LANES
+        self.len
     }
 
     pub(crate) fn memory(&mut self) -> Memory {
-        Memory { base: self.lines.as_mut_ptr().cast(), len: self.len() }
+        let first = |(start, _): (NonNull<u8>, Layout)| {
+            let skip = start.as_ptr().align_offset(LINE);
+            // SAFETY: less than the cache line that was allocated beyond what is used.
+            unsafe { start.as_ptr().add(skip) }
+        };
+        let base = self.held.map_or(NonNull::<Line>::dangling().as_ptr().cast(), first);
+        Memory { base: base.cast(), len: self.len }
     }
 }
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if let Some((start, layout)) = self.held {
+            // SAFETY: allocated with this layout, and not freed since.
+            unsafe { dealloc(start.as_ptr(), layout) };
+        }
+    }
+}
+
+/// What an empty buffer's address is aligned for.
+#[repr(align(64))]
+struct Line;
 
 /// Bytes that can be had without driving anything out, by the kernel's estimate and the limits of the control group.
 #[cfg(target_os = "linux")]
@@ -60,21 +96,19 @@ fn available() -> Option<usize> {
 
 /// Asks for large pages: a tile of a convolution reads a few rows of dozens of planes, each on a page of its own.
 #[cfg(target_os = "linux")]
-fn advise(lines: &mut Vec<Line>) {
+fn advise(start: NonNull<u8>, bytes: usize) {
     const PAGE: usize = 1 << 21;
-    let spare = lines.spare_capacity_mut();
-    let start = spare.as_mut_ptr().cast::<u8>();
-    let skip = start.align_offset(PAGE);
-    let len = size_of_val(spare).saturating_sub(skip) / PAGE * PAGE;
+    let skip = start.as_ptr().align_offset(PAGE);
+    let len = bytes.saturating_sub(skip) / PAGE * PAGE;
     if len > 0 {
-        // SAFETY: the range is whole pages of memory that this vector owns and nobody has used yet; the advice changes how it
-        // is backed, not what it holds. Refusal does no harm.
-        unsafe { libc::madvise(start.add(skip).cast(), len, libc::MADV_HUGEPAGE) };
+        // SAFETY: the range is whole pages of memory that was allocated and that nobody has used yet; the advice changes how it is
+        // backed, not what it holds. Refusal does no harm.
+        unsafe { libc::madvise(start.as_ptr().add(skip).cast(), len, libc::MADV_HUGEPAGE) };
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn advise(_: &mut Vec<Line>) {}
+fn advise(_: NonNull<u8>, _: usize) {}
 
 /// A [`Buffer`] as kernels on several threads see it.
 #[derive(Clone, Copy)]

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ifr_cpu::{Bands, CpuError, Engine, EngineOptions, Level, Rows, Shared, Was};
+use ifr_cpu::{Bands, CpuError, Engine, EngineOptions, Level, Rows, RowsMut, Shared, Team, Was};
 use ifr_net::{Graph, IfrNet, IfrPlus, Parameters, Ratio};
 
 fn values(n: usize, seed: usize) -> Vec<f32> {
@@ -95,15 +96,23 @@ fn outputs_can_be_had_row_by_row() {
         let mut engine = Engine::new(&graph, &Parameters::by_rule(&graph), EngineOptions::default()).unwrap();
         engine.set_row_output(row_output);
         engine.set_bands(bands);
-        let row = |image: usize, channel: usize, y: usize, row: &mut [f32]| {
-            row.copy_from_slice(&images[image][(channel * height + y) * width..][..width]);
+        let write = |mut rows: RowsMut<'_>| {
+            let image = &images[rows.input()];
+            for y in rows.rows() {
+                for (channel, row) in rows.row::<3>(y).into_iter().enumerate() {
+                    row.copy_from_slice(&image[(channel * height + y) * width..][..width]);
+                }
+            }
         };
-        engine.pair_with(width, height, row).unwrap();
+        engine.pair_with(width, height, write).unwrap();
         let mut pieces = 0;
         let mut out = vec![0.0; 3 * width * height];
         for t in [0.25, 0.5] {
             let mut next = 0;
-            let take = |rows: Rows<'_>| {
+            let take = |rows: Rows<'_>, team: Team<'_>| {
+                let seen = AtomicUsize::new(0);
+                team.each(5, &|part| _ = seen.fetch_add(part, Ordering::Relaxed));
+                assert_eq!(seen.into_inner(), 10);
                 assert_eq!((rows.output(), rows.channels(), rows.rows().start), (0, 3, next));
                 next = rows.rows().end;
                 pieces += 1;

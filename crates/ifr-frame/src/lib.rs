@@ -4,7 +4,8 @@
 //! * A [`Frame`] is planar, 8 to 16 bits a sample, and carries its [`PixelFormat`] and [`ColorDescription`]. It is
 //!   never converted on its way from reader to writer unless someone asks: source frames stay bit-identical.
 //! * An [`RgbImage`] is planar float RGB, nominally in \[0, 1\]; [`Frame::to_rgb`] and [`RgbImage::to_frame`] convert
-//!   with the frame's own matrix, range and chroma siting, so that in-between frames match their neighbours.
+//!   with the frame's own matrix, range and chroma siting, so that in-between frames match their neighbours. [`RgbReader`] and
+//!   [`FrameWriter`] do so row by row.
 //! * [`Time`] is an exact rational number of seconds. It is rounded once, by [`Time::to_pts`], when a container is
 //!   written.
 //! * [`Averaged`] takes the mean of what a method makes of mirrored and time-reversed pairs.
@@ -41,6 +42,7 @@ mod time;
 pub use averaged::Averaged;
 pub use bisect::{BisectDepth, Bisection, Dyadic};
 pub use color::{ChromaSiting, ColorDescription, Matrix, Primaries, Range, Transfer};
+pub use convert::{FrameWriter, RgbReader};
 pub use error::FrameError;
 pub use format::{ColorModel, PixelFormat, Subsampling};
 pub use frame::{Frame, MAX_DIMENSION, MAX_PIXELS, Plane, Samples};

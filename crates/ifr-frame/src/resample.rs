@@ -1,7 +1,5 @@
 //! Chroma up and down between its own grid and luma's, by linear filters that respect siting.
 
-use rayon::prelude::*;
-
 /// One axis: how `fine` samples relate to `coarse` ones, each coarse one standing for `step` fine ones, the first
 /// lying `offset` fine samples after the first fine one.
 #[derive(Debug, Clone, Copy)]
@@ -61,47 +59,56 @@ pub(crate) fn up_row(axis: Axis, coarse: &[f32], fine: &mut [f32]) {
     }
 }
 
-/// Downsamples a fine plane (`x.fine` × `y.fine`), whose rows `row` makes, into a coarse one (`x.coarse` × `y.coarse`), `block`
-/// rows of that at a time on each thread.
-pub(crate) fn down_plane(
+/// Downsamples rows: fine ones into a coarse one, by the vertical weights of each and the same horizontal ones throughout.
+#[derive(Debug)]
+pub(crate) struct Down {
     x: Axis,
-    y: Axis,
-    block: usize,
-    row: &(impl Fn(usize, &mut [f32]) + Sync),
-) -> Vec<f32> {
-    let mut out = vec![0.0_f32; x.coarse * y.coarse];
-    // Every column has the same weights, `step` further on each.
-    let (first, weights) = x.down(0);
-    let (left, skip) = (first.min(0).unsigned_abs(), first.max(0).unsigned_abs());
-    let reach = left + x.fine.max(skip + x.step * x.coarse + weights.len());
-    out.par_chunks_mut(block * x.coarse).enumerate().for_each(|(index, out)| {
-        let mut fine = vec![0.0_f32; x.fine];
-        // The sum of rows, with its ends repeated.
-        let mut column = vec![0.0_f32; reach];
-        for (i, out) in out.chunks_exact_mut(x.coarse).enumerate() {
-            let (first, rows) = y.down(index * block + i);
-            let inner = left..left + x.fine;
-            column[inner.clone()].fill(0.0);
-            for (k, &w) in rows.iter().enumerate().filter(|(_, w)| **w != 0.0) {
-                row((first + k as isize).clamp(0, y.fine as isize - 1) as usize, &mut fine);
-                for (sum, &v) in column[inner.clone()].iter_mut().zip(&fine) {
-                    *sum += w * v;
-                }
-            }
-            let (before, after) = (column[left], column[inner.end - 1]);
-            column[..left].fill(before);
-            column[inner.end..].fill(after);
-            for (k, &w) in weights.iter().enumerate().filter(|(_, w)| **w != 0.0) {
-                let from = &column[skip + k..];
-                match x.step {
-                    1 => add::<1>(out, w, from),
-                    2 => add::<2>(out, w, from),
-                    step => out.iter_mut().zip(from.chunks(step)).for_each(|(out, v)| *out += w * v[0]),
-                }
+    /// Horizontal weights; every column has the same, `step` further on each.
+    weights: Vec<f32>,
+    /// The sum of rows, with its ends repeated as far as the weights reach.
+    column: Vec<f32>,
+    /// Where the row itself lies in it, and where the first weight.
+    left: usize,
+    skip: usize,
+}
+
+impl Down {
+    pub(crate) fn new(x: Axis) -> Self {
+        let (first, weights) = x.down(0);
+        let (left, skip) = (first.min(0).unsigned_abs(), first.max(0).unsigned_abs());
+        let reach = left + x.fine.max(skip + x.step * x.coarse + weights.len());
+        Self { x, weights, column: vec![0.0; reach], left, skip }
+    }
+
+    /// Begins a coarse row.
+    pub(crate) fn clear(&mut self) {
+        let (left, fine) = (self.left, self.x.fine);
+        self.column[left..left + fine].fill(0.0);
+    }
+
+    /// The sum of fine rows, to which the next is to be added, times its weight.
+    pub(crate) fn sum(&mut self) -> &mut [f32] {
+        let (left, fine) = (self.left, self.x.fine);
+        &mut self.column[left..left + fine]
+    }
+
+    /// The coarse row.
+    pub(crate) fn finish(&mut self, out: &mut [f32]) {
+        let Self { x, weights, column, left, skip } = self;
+        let end = *left + x.fine;
+        let (before, after) = (column[*left], column[end - 1]);
+        column[..*left].fill(before);
+        column[end..].fill(after);
+        out.fill(0.0);
+        for (k, &w) in weights.iter().enumerate().filter(|(_, w)| **w != 0.0) {
+            let from = &column[*skip + k..];
+            match x.step {
+                1 => add::<1>(out, w, from),
+                2 => add::<2>(out, w, from),
+                step => out.iter_mut().zip(from.chunks(step)).for_each(|(out, v)| *out += w * v[0]),
             }
         }
-    });
-    out
+    }
 }
 
 /// Adds every `STEP`th value, times `w`.
@@ -130,8 +137,11 @@ mod tests {
         for offset in [0.0, 0.5] {
             let axis = Axis { fine: 32, coarse: 16, step: 2, offset };
             let fine: Vec<f32> = (0..32).map(|i| i as f32).collect();
-            let one = Axis { fine: 1, coarse: 1, step: 1, offset: 0.0 };
-            let coarse = down_plane(axis, one, 1, &|_, row: &mut [f32]| row.copy_from_slice(&fine));
+            let mut down = Down::new(axis);
+            down.clear();
+            down.sum().copy_from_slice(&fine);
+            let mut coarse = vec![0.0; 16];
+            down.finish(&mut coarse);
             let mut back = vec![0.0; 32];
             up_row(axis, &coarse, &mut back);
             for i in 3..28 {

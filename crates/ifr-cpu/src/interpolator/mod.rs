@@ -8,9 +8,7 @@ mod runner;
 use std::sync::Arc;
 
 use ifr_flow::FlowInterpolator;
-use ifr_frame::{
-    BisectDepth, Bisection, Frame, FrameError, Interpolate, InterpolateError, Padding, Pair, RgbImage,
-};
+use ifr_frame::{BisectDepth, Bisection, Frame, FrameError, Interpolate, InterpolateError, Padding, Pair};
 use ifr_net::{Extent, Graph, Parameters, Phase, Prior};
 
 use self::pairs::{BisectedPair, DirectPair};
@@ -66,10 +64,8 @@ fn room(rgb: usize, prior: bool) -> usize {
 #[derive(Debug)]
 pub struct NetInterpolator {
     network: Runner,
-    /// The second frame of the last pair, ready for the network: usually the first of the next.
+    /// The second frame of the last pair, ready for the network, where pictures are kept: usually the first of the next.
     last: Option<Arc<Picture>>,
-    /// Room for the network's output.
-    output: Option<RgbImage>,
     /// What the network is told of each instant beside the images, if it asks for that.
     prior: Option<FlowPrior>,
     /// How often an interval is halved; `None`: the network makes any instant.
@@ -117,7 +113,7 @@ impl NetInterpolator {
         engine.set_row_output(true);
         engine.keep_for_next();
         let network = Runner { engine, pool, held: None, runs: 0 };
-        Ok(Self { network, last: None, output: None, prior, depth: None })
+        Ok(Self { network, last: None, prior, depth: None })
     }
 
     /// The same for a network, or weights, that make middles alone: other instants are made by halving the interval up to
@@ -150,12 +146,13 @@ impl NetInterpolator {
         let (padded_width, padded_height) = padding.padded_size();
         let maps = engine.memory_for(padded_width, padded_height, bands)? as u64;
         let image = (3 * size_of::<f32>() * padded_width * padded_height) as u64;
-        // The second frame of the last pair, the output, and what its conversion takes; and both frames, and one without its
-        // padding, where they are held as they are for the engine.
-        let mut images = 3;
-        if self.depth.is_some() || engine.shares() {
-            images += 3;
-        }
+        // Both frames, and meanwhile both without their padding, where they are held beside the engine; halving has one made, too,
+        // and what its conversion takes.
+        let images = match self.depth {
+            Some(_) => 6,
+            None if engine.shares() => 4,
+            None => 0,
+        };
         let kept = if self.depth.is_some() { (KEPT as u64).max(8 * image) } else { 0 };
         // Flows and a frame as floats, and those of the prior itself.
         let prior = if self.prior.is_some() {
@@ -195,17 +192,17 @@ impl Interpolate for NetInterpolator {
         let multiple = self.network.engine.graph().multiple();
         let padding = Padding::to_multiple(first.width(), first.height(), multiple);
         if self.depth.is_none() && !self.network.engine.shares() {
-            let Self { network, last, output, prior, .. } = self;
-            *last = Some(network.pair_of_frames([first, second], last.take(), padding)?);
+            let Self { network, prior, .. } = self;
+            network.pair_of_frames([first, second], padding)?;
             let prior = prior.as_mut().map(|prior| prior.pair(first, second)).transpose()?;
             let sources = [first.clone(), second.clone()];
-            return Ok(Box::new(DirectPair { network, output, prior, sources, padding }));
+            return Ok(Box::new(DirectPair { network, prior, sources, padding }));
         }
         let convert = || rayon::join(|| self.picture(first, padding), || self.picture(second, padding));
         let (a, b) = on(self.network.pool.as_ref(), convert);
         let (a, b) = (a.map_err(failed)?, b.map_err(failed)?);
         self.last = Some(Arc::clone(&b));
-        let Self { network, output, prior, depth, .. } = self;
+        let Self { network, prior, depth, .. } = self;
         let sources = [first.clone(), second.clone()];
         if let Some(depth) = *depth {
             let room = room(size_of_val(a.rgb.data()), prior.is_some());
@@ -215,7 +212,7 @@ impl Interpolate for NetInterpolator {
         }
         network.pair([&a, &b])?;
         let prior = prior.as_mut().map(|prior| prior.pair(first, second)).transpose()?;
-        Ok(Box::new(DirectPair { network, output, prior, sources, padding }))
+        Ok(Box::new(DirectPair { network, prior, sources, padding }))
     }
 }
 

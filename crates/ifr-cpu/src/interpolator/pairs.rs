@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use ifr_frame::{BisectDepth, Bisection, Dyadic, Frame, InterpolateError, Padding, Pair, RgbImage};
+use ifr_frame::{BisectDepth, Bisection, Dyadic, Frame, FrameWriter, InterpolateError, Padding, Pair};
 
+use super::alpha::with_alpha;
 use super::picture::{Picture, finished};
 use super::runner::{Runner, failed, on};
 use crate::prior::{FlowPrior, PairPrior};
+use crate::rows::{Rows, Team};
 
 /// A pair whose shared part has been computed; the network makes each instant in one run.
 pub(super) struct DirectPair<'a> {
     pub(super) network: &'a mut Runner,
-    /// Where the network's output goes, without padding.
-    pub(super) output: &'a mut Option<RgbImage>,
     pub(super) prior: Option<PairPrior<'a>>,
     pub(super) sources: [Arc<Frame>; 2],
     pub(super) padding: Padding,
@@ -21,18 +21,19 @@ pub(super) struct DirectPair<'a> {
 impl Pair for DirectPair<'_> {
     fn at(&mut self, t: f32) -> Result<Frame, InterpolateError> {
         InterpolateError::check_timestep(t)?;
-        let Self { network, output, prior, sources, padding } = self;
-        let (width, height) = (sources[0].width(), sources[0].height());
-        let fits = |image: &RgbImage| (image.width(), image.height()) == (width, height);
-        let mut image = match output.take().filter(fits) {
-            Some(image) => image,
-            None => RgbImage::black(width, height).map_err(failed)?,
+        let Self { network, prior, sources, padding } = self;
+        let like = &sources[0];
+        let (width, height) = (like.width(), like.height());
+        let mut writer = FrameWriter::new(like.format(), like.color(), width, height).map_err(failed)?;
+        // Rows become codes as soon as they are made, on all threads; the image is never there as floats.
+        let take = |rows: Rows<'_>, team: Team<'_>| {
+            let count = rows.rows().end.min(height).saturating_sub(rows.rows().start);
+            let row = |channel: usize, y: usize| &rows.row(channel, y)[..width];
+            writer.write(count, &row, &|parts, part| team.each(parts, part));
         };
-        network.at(t, prior.as_mut(), *padding, &mut image)?;
-        let bare = Padding::to_multiple(width, height, 1);
-        let frame = on(network.pool.as_ref(), || finished(&image, bare, sources, t)).map_err(failed);
-        **output = Some(image);
-        frame
+        network.at(t, prior.as_mut(), *padding, take)?;
+        let frame = writer.finish().map_err(failed)?;
+        if like.format().alpha { with_alpha(&frame, sources, t).map_err(failed) } else { Ok(frame) }
     }
 }
 

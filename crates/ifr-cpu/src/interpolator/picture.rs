@@ -10,7 +10,7 @@ use crate::prior::image;
 /// An image as the network takes it, from a source or made by the network itself.
 #[derive(Debug)]
 pub(super) struct Picture {
-    /// Padded, unless it is [bare](Picture::bare).
+    /// Padded.
     pub(super) rgb: RgbImage,
     /// What it was made of, where it is a source's.
     pub(super) source: Option<Arc<Frame>>,
@@ -22,11 +22,6 @@ impl Picture {
     pub(super) fn of_source(frame: &Arc<Frame>, padding: Padding) -> Result<Self, FrameError> {
         let rgb = image(frame, padding)?;
         Ok(Self { rgb, source: Some(Arc::clone(frame)), wide: OnceLock::new() })
-    }
-
-    /// A source without padding.
-    pub(super) fn bare(frame: &Arc<Frame>) -> Self {
-        Self { rgb: frame.to_rgb(), source: Some(Arc::clone(frame)), wide: OnceLock::new() }
     }
 
     pub(super) fn made(rgb: RgbImage) -> Self {

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Weak};
 
-use ifr_frame::{Frame, InterpolateError, Padding, RgbImage};
+use ifr_frame::{Frame, InterpolateError, Padding, RgbImage, RgbReader};
 use rayon::ThreadPool;
 
 use super::picture::Picture;
 use crate::engine::Engine;
 use crate::plan::alone::{Shared, Was};
 use crate::prior::{FlowPrior, PairPrior};
-use crate::rows::Rows;
+use crate::rows::{Rows, RowsMut, Team};
 
 /// An engine and what it needs to make images between images.
 #[derive(Debug)]
@@ -33,56 +33,39 @@ impl Runner {
         Ok(())
     }
 
-    /// The same for two source frames and a network that keeps nothing of an image for the next pair. Frames become floats one
-    /// after the other, and are padded on their way into the engine. `known`: the second picture of the pair before. Returns
-    /// that of this.
+    /// The same for two source frames and a network that keeps nothing of an image for the next pair: they become floats, and are
+    /// padded, where the engine wants them.
     pub(super) fn pair_of_frames(
         &mut self,
-        [first, second]: [&Arc<Frame>; 2],
-        known: Option<Arc<Picture>>,
+        frames: [&Arc<Frame>; 2],
         padding: Padding,
-    ) -> Result<Arc<Picture>, InterpolateError> {
+    ) -> Result<(), InterpolateError> {
         let (width, height) = padding.padded_size();
-        let pool = self.pool.clone();
-        let of = |frame: &Arc<Frame>| Arc::new(on(pool.as_ref(), || Picture::bare(frame)));
-        let is_of = |picture: &Arc<Picture>, frame: &Arc<Frame>| {
-            picture.source.as_ref().is_some_and(|source| Arc::ptr_eq(source, frame))
-        };
-        let mut picture = known.filter(|known| is_of(known, first)).unwrap_or_else(|| of(first));
         self.held = None;
-        let fill = |image: usize, channel: usize, y: usize, row: &mut [f32]| {
-            if image == 1 && !is_of(&picture, second) {
-                picture = of(second);
+        let write = |mut rows: RowsMut<'_>| {
+            let frame = frames[rows.input()];
+            let mut reader = RgbReader::new(frame);
+            for y in rows.rows() {
+                let row = rows.row(y).map(|row: &mut [f32]| row.split_at_mut(frame.width()));
+                let [mut r, mut g, mut b] = row;
+                reader.read(y.min(frame.height() - 1), [&mut *r.0, &mut *g.0, &mut *b.0]);
+                for (inner, border) in [&mut r, &mut g, &mut b] {
+                    border.fill(inner[inner.len() - 1]);
+                }
             }
-            let rgb = &picture.rgb;
-            let start = y.min(rgb.height() - 1) * rgb.width();
-            let (inner, border) = row.split_at_mut(rgb.width());
-            inner.copy_from_slice(&rgb.channel(channel)[start..start + inner.len()]);
-            border.fill(inner[inner.len() - 1]);
         };
-        self.engine.pair_with(width, height, fill).map_err(failed)?;
-        Ok(picture)
+        self.engine.pair_with(width, height, write).map_err(failed)
     }
 
-    /// Makes the image at `t` of the pair prepared last; into `image` as much of it as there is room for, from the top left.
+    /// Makes the image at `t` of the pair prepared last, and hands it on as [`Engine::at_rows`] does, with its padding.
     pub(super) fn at(
         &mut self,
         t: f32,
         prior: Option<&mut PairPrior<'_>>,
         padding: Padding,
-        image: &mut RgbImage,
+        take: impl FnMut(Rows<'_>, Team<'_>) + Send,
     ) -> Result<(), InterpolateError> {
         let Self { engine, pool, runs, .. } = self;
-        let (width, height) = (image.width(), image.height());
-        let [r, g, b] = image.channels_mut();
-        let mut planes = [r, g, b];
-        let take = |rows: Rows<'_>| {
-            for (channel, plane) in planes.iter_mut().enumerate() {
-                for y in rows.rows().take_while(|&y| y < height) {
-                    plane[y * width..(y + 1) * width].copy_from_slice(&rows.row(channel, y)[..width]);
-                }
-            }
-        };
         match prior {
             Some(prior) => {
                 let (flows, frame) = on(pool.as_ref(), || prior.at(t, padding))?;
@@ -115,7 +98,15 @@ impl Runner {
         self.pair(pictures)?;
         let (width, height) = padding.padded_size();
         let mut image = RgbImage::black(width, height).map_err(failed)?;
-        self.at(0.5, prior.as_mut(), padding, &mut image)?;
+        let mut planes = image.channels_mut();
+        let take = |rows: Rows<'_>, _: Team<'_>| {
+            for (channel, plane) in planes.iter_mut().enumerate() {
+                for y in rows.rows() {
+                    plane[y * width..(y + 1) * width].copy_from_slice(rows.row(channel, y));
+                }
+            }
+        };
+        self.at(0.5, prior.as_mut(), padding, take)?;
         Ok(Picture::made(image))
     }
 

@@ -16,6 +16,7 @@ use crate::kernels::{deform, norm, phase, resize, warp};
 use crate::layout::{LANES, Layout};
 use crate::level::Level;
 use crate::memory::{Buffer, Memory};
+use crate::rows::RowsMut;
 use crate::winograd;
 
 /// Memory beside the maps: a piece for each thread.
@@ -419,24 +420,6 @@ unsafe fn row_of(step: &Step, c: usize, y: usize, out: &mut [f32], level: Level,
     }
 }
 
-/// Has a whole map written, channel by channel and row by row, zeroing its borders.
-pub(crate) fn fill_map(
-    map: &super::Map,
-    buffer: &mut Buffer,
-    mut fill: impl FnMut(usize, usize, &mut [f32]),
-) {
-    let (layout, memory) = (map.layout, buffer.memory());
-    for (channel, plane) in map.planes.iter().enumerate() {
-        // SAFETY: the buffer is borrowed for this alone.
-        let whole = unsafe { memory.write(plane - layout.front(), layout.plane()) };
-        whole.fill(0.0);
-        for y in 0..layout.height {
-            let at = layout.front() + y * layout.stride();
-            fill(channel, y, &mut whole[at..at + layout.width]);
-        }
-    }
-}
-
 /// Values of a plane that are copied as one unit, about.
 const COPY_VALUES: usize = 1 << 15;
 
@@ -445,30 +428,49 @@ fn copied_rows(layout: Layout) -> usize {
     COPY_VALUES.div_ceil(layout.width).min(layout.height)
 }
 
+/// Has a whole map written, some rows of all channels at a time, and zeroes its borders. `index`: which input it is.
+pub(crate) fn fill(
+    lead: &Lead<'_>,
+    (index, map): (usize, &super::Map),
+    buffer: &mut Buffer,
+    write: &(dyn Fn(RowsMut<'_>) + Sync),
+) {
+    let (layout, memory) = (map.layout, buffer.memory());
+    let rows = copied_rows(layout);
+    lead.share(layout.height.div_ceil(rows), &|_| 1, &|block, _| {
+        let rows = block * rows..((block + 1) * rows).min(layout.height);
+        for &plane in &map.planes {
+            // SAFETY: the buffer is borrowed for this alone; planes do not overlap, nor do their blocks: the first has what is before
+            // the plane's values, the last what is after them.
+            unsafe {
+                if rows.start == 0 {
+                    memory.write(plane - layout.front(), layout.front()).fill(0.0);
+                }
+                for y in rows.clone() {
+                    memory.write(plane + y * layout.stride() + layout.width, layout.pad).fill(0.0);
+                }
+                if rows.end == layout.height {
+                    let used = layout.height * layout.stride();
+                    memory.write(plane + used, layout.front() + layout.body() - used).fill(0.0);
+                }
+            }
+        }
+        // SAFETY: as above, and those slices are gone.
+        write(unsafe { RowsMut::new(index, rows, layout, &map.planes, memory) });
+    });
+}
+
 /// Writes a whole map from contiguous values, zeroing its borders.
 pub(crate) fn upload(lead: &Lead<'_>, map: &super::Map, values: &[f32], buffer: &mut Buffer) {
-    let (layout, memory) = (map.layout, buffer.memory());
-    let (width, height, rows) = (layout.width, layout.height, copied_rows(layout));
-    let blocks = height.div_ceil(rows);
-    lead.share(map.planes.len() * blocks, &|_| 1, &|unit, _| {
-        let (c, first) = (unit / blocks, unit % blocks * rows);
-        let end = (first + rows).min(height);
-        let values = &values[(c * height + first) * width..(c * height + end) * width];
-        // The first block has what is before the plane's values, the last one what is after them.
-        let start = if first == 0 { 0 } else { layout.front() + first * layout.stride() };
-        let stop = if end == height { layout.plane() } else { layout.front() + end * layout.stride() };
-        // SAFETY: the buffer is borrowed for this alone; planes do not overlap, nor do their blocks.
-        let block = unsafe { memory.write(map.planes[c] - layout.front() + start, stop - start) };
-        let (front, mut rest) = block.split_at_mut(if first == 0 { layout.front() } else { 0 });
-        front.fill(0.0);
-        for values in values.chunks_exact(width) {
-            let (row, after) = rest.split_at_mut(layout.stride());
-            let (to, border) = row.split_at_mut(width);
-            to.copy_from_slice(values);
-            border.fill(0.0);
-            rest = after;
+    let Layout { width, height, .. } = map.layout;
+    let planes = map.planes.len();
+    fill(lead, (0, map), buffer, &|mut rows| {
+        for y in rows.rows() {
+            for channel in 0..planes {
+                let at = (channel * height + y) * width;
+                rows.channel(channel, y).copy_from_slice(&values[at..at + width]);
+            }
         }
-        rest.fill(0.0);
     });
 }
 

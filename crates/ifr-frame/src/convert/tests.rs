@@ -1,7 +1,10 @@
 //! Conversions as they are, beside the plainest form of them: value by value, on one thread. They agree to the bit.
 
+use super::reader::row as read_row;
 use super::*;
-use crate::{ChromaSiting, Range, Subsampling};
+use crate::frame::check_size;
+use crate::resample::up_row;
+use crate::{ChromaSiting, ColorModel, Range, Samples, Subsampling};
 
 const SITINGS: [ChromaSiting; 3] = [ChromaSiting::Left, ChromaSiting::Center, ChromaSiting::TopLeft];
 
@@ -32,6 +35,13 @@ fn blocks_change_nothing() {
                         plain_frame(&image, format, color).unwrap(),
                         "{format:?} {width}x{height}"
                     );
+                    for count in [1, 5, 24] {
+                        assert_eq!(
+                            by_rows(&image, format, color, count),
+                            frame,
+                            "{format:?} {width}x{height}"
+                        );
+                    }
                     let (found, plain) = (frame.to_rgb(), plain_rgb(&frame));
                     let bits =
                         |image: &RgbImage| image.data().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
@@ -40,6 +50,31 @@ fn blocks_change_nothing() {
             }
         }
     }
+}
+
+/// By a writer that is given so many rows at a time, parts in turn from behind.
+fn by_rows(image: &RgbImage, format: PixelFormat, color: ColorDescription, count: usize) -> Frame {
+    let (w, h) = (image.width(), image.height());
+    let mut writer = FrameWriter::new(format, color, w, h).unwrap();
+    for first in (0..h).step_by(count) {
+        let rows = first..(first + count).min(h);
+        let row = |channel: usize, y: usize| {
+            // Nothing else is there any more, or yet.
+            assert!(rows.contains(&y), "row {y} of {rows:?}");
+            &image.channel(channel)[y * w..(y + 1) * w]
+        };
+        writer.write(rows.len(), &row, &|parts, part| (0..parts).rev().for_each(part));
+    }
+    writer.finish().unwrap()
+}
+
+#[test]
+fn a_writer_wants_every_row() {
+    let mut writer = FrameWriter::new(PixelFormat::YUV420P8, ColorDescription::BT709, 4, 6).unwrap();
+    let row = [0.5; 4];
+    writer.write(5, &|_, _| &row, &|parts, part| (0..parts).for_each(part));
+    let error = writer.finish().unwrap_err();
+    assert!(matches!(&error, FrameError::Plane { found, .. } if found == "5 rows"), "{error}");
 }
 
 fn plain_rgb(frame: &Frame) -> RgbImage {

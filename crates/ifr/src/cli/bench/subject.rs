@@ -6,7 +6,7 @@ use std::time::Instant;
 use ifr::frame::{ColorDescription, Frame, PixelFormat, Samples};
 use ifr::net::{Cost, Network, Parameters, Ratio, Scales};
 use ifr::{Device, Interpolator, InterpolatorOptions, Model};
-use ifr_cpu::{Engine, EngineOptions, Level, Rows, StepTime};
+use ifr_cpu::{Engine, EngineOptions, Level, Rows, RowsMut, StepTime, Team};
 use rayon::ThreadPoolBuilder;
 
 use super::figures::Run;
@@ -40,7 +40,7 @@ struct Net {
 
 impl Net {
     /// Makes the frame between the pair at hand.
-    fn at(&mut self, take: impl FnMut(Rows<'_>) + Send) -> Result<(), Failure> {
+    fn at(&mut self, take: impl FnMut(Rows<'_>, Team<'_>) + Send) -> Result<(), Failure> {
         let instant: Vec<&[f32]> = self.instant.iter().map(Vec::as_slice).collect();
         self.engine.at_rows(&instant, take).map_err(Failure::internal)
     }
@@ -157,15 +157,17 @@ impl Subject {
                 let start = Instant::now();
                 let (width, height) = self.size;
                 // As a program would that converts its frames: written row by row where the engine wants them.
-                let image = |image: usize, channel: usize, y: usize, row: &mut [f32]| {
-                    let first = (channel * height + y) * width;
-                    row.iter_mut()
-                        .enumerate()
-                        .for_each(|(x, v)| *v = value(first + x, image + 1) as f32 / 1008.0);
+                let write = |mut rows: RowsMut<'_>| {
+                    let (image, range) = (rows.input(), rows.rows());
+                    for (channel, y) in (0..3).flat_map(|c| range.clone().map(move |y| (c, y))) {
+                        let first = (channel * height + y) * width;
+                        let row = rows.channel(channel, y).iter_mut().enumerate();
+                        row.for_each(|(x, v)| *v = value(first + x, image + 1) as f32 / 1008.0);
+                    }
                 };
-                net.engine.pair_with(width, height, image).map_err(Failure::usage)?;
+                net.engine.pair_with(width, height, write).map_err(Failure::usage)?;
                 let pair = start.elapsed();
-                net.at(|_| {})?;
+                net.at(|_, _| {})?;
                 Ok(Run::new(pair, start.elapsed()))
             }
             Kind::Flow { interpolator, frames } => {
@@ -199,7 +201,7 @@ impl Subject {
         let Kind::Net(net) = &mut self.kind else { return Ok(Vec::new()) };
         let (width, height) = self.size;
         let mut values = vec![0.0; 3 * width * height];
-        net.at(|rows| {
+        net.at(|rows, _| {
             for (channel, y) in (0..3).flat_map(|c| rows.rows().map(move |y| (c, y))) {
                 let at = (channel * height + y) * width;
                 values[at..at + width].copy_from_slice(rows.row(channel, y));
