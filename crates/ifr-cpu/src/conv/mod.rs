@@ -32,7 +32,7 @@ mod tests;
 
 use std::ops::Range;
 
-pub(crate) use pack::{Block, Packed};
+pub(crate) use pack::{Block, Form, Packed};
 
 use crate::level::{Level, Set};
 

@@ -13,6 +13,16 @@ pub(crate) struct Block {
     pub(crate) weights: usize,
 }
 
+/// Which taps there are weights for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// All.
+    Whole,
+    /// Of nine taps those that a transposed convolution's phases have, four each: output 4·o + 2·r + q has rows r and r + 1, columns
+    /// q and q + 1.
+    Phases,
+}
+
 /// A convolution's parameters, made ready once for one level.
 #[derive(Clone, Debug)]
 pub(crate) struct Packed {
@@ -24,7 +34,9 @@ pub(crate) struct Packed {
     /// One for each output, or none at all: no activation.
     pub(crate) slopes: Vec<f32>,
     pub(crate) inputs: usize,
+    /// Those there are weights for.
     pub(crate) taps: usize,
+    pub(crate) form: Form,
 }
 
 impl Packed {
@@ -45,7 +57,7 @@ impl Packed {
                 }
             }
         }
-        Self { blocks, weights, bias, slopes, inputs, taps }
+        Self { blocks, weights, bias, slopes, inputs, taps, form: Form::Whole }
     }
 
     pub(crate) fn outputs(&self) -> usize {

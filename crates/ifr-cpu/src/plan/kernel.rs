@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use ifr_net::{Activation, Conv, DeformConv, Graph, Node, Op, Parameters, Window};
 
-use crate::conv::Packed;
+use crate::conv::{Form, Packed};
 use crate::level::Level;
 
 /// Which value a weight applies to: so many rows and columns away, in one phase of the input.
@@ -57,12 +57,18 @@ impl Kernel {
         taps.map(|t| t.dy.unsigned_abs().max(t.dx.unsigned_abs())).max().unwrap_or(0)
     }
 
-    /// A transposed convolution of taps within ±1 as one 3×3 convolution that makes all phases, `step`² outputs in place of each:
-    /// most of its weights are zeros, but Winograd's algorithm needs fewer multiplications for it all the same, and
-    /// transforms inputs once for all phases.
+    /// A transposed convolution 4/2/1 as one 3×3 convolution that makes all phases, four outputs in place of each: most of its
+    /// weights are zeros, which are not held, but Winograd's algorithm needs fewer multiplications for it all the same, and transforms
+    /// inputs once for all phases.
     pub(crate) fn joint(&self, level: Level) -> Option<Arc<Self>> {
         let make = || {
-            if !self.transposed || self.reach() > 1 {
+            // Rows and columns r − 1 and r of phase r: the form that `Form::Phases` has room for.
+            let fits = |part: &Part| {
+                let (r, q) = (part.phase as isize / 2, part.phase as isize % 2);
+                let taps = (0..4).map(|k| Tap { phase: 0, dy: r - 1 + k / 2, dx: q - 1 + k % 2 });
+                part.taps.iter().copied().eq(taps)
+            };
+            if !self.transposed || self.step != 2 || !self.parts.iter().all(fits) {
                 return None;
             }
             let phases = self.step * self.step;
@@ -71,22 +77,14 @@ impl Kernel {
                 // Parts are ordered by phase, then by group.
                 let of = |o: usize| (&self.parts[o % phases * groups + group], o / phases);
                 let (first, outs) = (&self.parts[group], self.parts[group].outputs.len());
-                let weight = |o: usize, i: usize, k: usize| {
-                    let (part, o) = of(o);
-                    let tap = Tap { phase: 0, dy: k as isize / 3 - 1, dx: k as isize % 3 - 1 };
-                    part.taps.iter().position(|&t| t == tap).map_or(0.0, |k| part.packed.weight(o, i, k))
-                };
+                let weight = |o: usize, i: usize, k: usize| of(o).0.packed.weight(of(o).1, i, k);
                 let values = |pick: &dyn Fn(&Packed) -> &[f32]| {
                     (0..outs * phases).filter_map(|o| pick(&of(o).0.packed).get(of(o).1).copied()).collect()
                 };
+                let (bias, slopes) = (values(&|p| &p.bias), values(&|p| &p.slopes));
+                let packed = Packed::new(level, [outs * phases, first.inputs.len(), 4], weight, bias, slopes);
                 Part {
-                    packed: Packed::new(
-                        level,
-                        [outs * phases, first.inputs.len(), 9],
-                        weight,
-                        values(&|p| &p.bias),
-                        values(&|p| &p.slopes),
-                    ),
+                    packed: Packed { form: Form::Phases, ..packed },
                     taps: (0..9).map(|k| Tap { phase: 0, dy: k / 3 - 1, dx: k % 3 - 1 }).collect(),
                     inputs: first.inputs.clone(),
                     outputs: first.outputs.start * phases..first.outputs.end * phases,

@@ -25,6 +25,15 @@ use crate::winograd::Tiles;
 pub(super) struct Slot {
     pub(super) layout: Layout,
     pub(super) channels: usize,
+    /// Floats after the last plane, into which its rows, and those of each plane into the next one's, may slide: see `bands`.
+    pub(super) slack: usize,
+}
+
+impl Slot {
+    /// Floats of memory it takes.
+    pub(super) fn len(&self) -> usize {
+        self.channels * self.layout.plane() + self.slack.next_multiple_of(LANES)
+    }
 }
 
 /// Bits of an address before memory is laid out: slot, channel, and how far into the channel's plane.
@@ -239,7 +248,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn slot(&mut self, layout: Layout, channels: usize) -> usize {
-        self.slots.push(Slot { layout, channels });
+        self.slots.push(Slot { layout, channels, slack: 0 });
         self.slots.len() - 1
     }
 

@@ -182,7 +182,7 @@ fn lives(
             let kept = (from_pair[index] || first < pair_steps) && last >= pair_steps;
             first..=if kept { end } else { last }
         });
-        Life { len: slots[index].channels * slots[index].layout.plane(), steps }
+        Life { len: slots[index].len(), steps }
     };
     (0..slots.len()).map(life).collect()
 }
@@ -199,7 +199,8 @@ fn in_place(steps: &mut [Step], slots: &[Slot], inputs: &[usize], lives: &mut [L
         let (Some(from), Some(to)) = (whole(planes, slots), outputs) else { continue };
         let place = places[from];
         let (Some(old), Some(new)) = (lives[place].steps.clone(), lives[to].steps.clone()) else { continue };
-        let same = (slots[from].layout, slots[from].channels) == (slots[to].layout, slots[to].channels);
+        let form = |slot: usize| (slots[slot].layout, slots[slot].channels, slots[slot].slack);
+        let same = form(from) == form(to);
         // Nobody else of this step may see the operand change, so it must be read there once.
         let once = |step: &mut Step| {
             let mut reads = 0;

@@ -90,8 +90,14 @@ unsafe fn run_unit(step: &Step, unit: usize, level: Level, memory: Memory, scrat
             }
             Work::Roll { at, len } => {
                 let planes = unit * step.rolled()..((unit + 1) * step.rolled()).min(step.outputs.len());
-                for &plane in &step.outputs[planes] {
-                    memory.write(plane, at + len).copy_within(*at.., 0);
+                // The zeros before the first row come along: where they were others may have written.
+                let (pad, len) = (step.layout.pad, len + step.layout.pad);
+                for plane in step.outputs[planes].iter().map(|plane| plane - pad) {
+                    if *at < len {
+                        memory.write(plane, at + len).copy_within(*at.., 0);
+                    } else {
+                        memory.write(plane, len).copy_from_slice(memory.read(plane + at, len));
+                    }
                 }
             }
             Work::Weights { kernel } => {

@@ -24,7 +24,8 @@ pub(super) fn before_use(steps: Vec<Step>, first: usize, slots: &mut Vec<Slot>) 
             } else {
                 let slot = |part: &super::kernel::Part| {
                     // One long row.
-                    slots.push(Slot { layout: Layout::new(weights_len(&part.packed), 1, 0), channels: 1 });
+                    let layout = Layout::new(weights_len(&part.packed), 1, 0);
+                    slots.push(Slot { layout, channels: 1, slack: 0 });
                     address(slots.len() - 1, 0)
                 };
                 *weights = kernel.parts.iter().map(slot).collect();

@@ -179,7 +179,7 @@ pub(crate) unsafe fn run(
     scratch: *mut f32,
 ) {
     debug_assert!(tiles.end <= call.tiles.count() && blocks.end <= call.direct.blocks.len());
-    debug_assert_eq!((call.inputs.len(), 9), (call.direct.inputs, call.direct.taps));
+    debug_assert_eq!(call.inputs.len(), call.direct.inputs);
     debug_assert_eq!(call.outputs.len(), call.direct.outputs());
     debug_assert!(call.residual.is_empty() || call.residual.len() == call.outputs.len());
     let functions = Functions::of(level);

@@ -6,7 +6,7 @@
 use super::transform;
 use super::vector::Vector;
 use super::{EDGE, Functions, POSITIONS};
-use crate::conv::{self, Block};
+use crate::conv::{self, Block, Form};
 use crate::level::Level;
 
 /// Floats of a convolution's transformed weights.
@@ -25,22 +25,58 @@ pub(crate) fn weights_start(direct: &conv::Packed, block: &Block) -> usize {
 /// # Panics
 /// When `out` is of another length.
 pub(crate) fn transform_block(level: Level, direct: &conv::Packed, block: &Block, out: &mut [f32]) {
-    let from = &direct.weights[block.weights..][..9 * direct.inputs * block.len];
+    let phase = (direct.form == Form::Phases).then_some(block.first % 4);
+    let taps = if phase.is_some() { 4 } else { 9 };
+    let from = &direct.weights[block.weights..][..taps * direct.inputs * block.len];
     assert_eq!(out.len(), POSITIONS * direct.inputs * block.len, "a block's part");
-    let call =
-        WeightsCall { from: from.as_ptr(), out: out.as_mut_ptr(), inputs: direct.inputs, outputs: block.len };
+    let (from, out) = (from.as_ptr(), out.as_mut_ptr());
+    let call = WeightsCall { from, out, inputs: direct.inputs, outputs: block.len, phase };
     // SAFETY: matrices are of the sizes said; the level is proof of the instructions.
     unsafe { (Functions::of(level).weights)(&call) }
 }
 
 /// The weights of one block.
 pub(super) struct WeightsCall {
-    /// `[input][tap][output]`.
+    /// `[input][tap][output]`, four or nine taps.
     pub(super) from: *const f32,
     /// `[position][input][output]`.
     pub(super) out: *mut f32,
     pub(super) inputs: usize,
     pub(super) outputs: usize,
+    /// Of [`Form::Phases`]: which phase the first output makes, and the next the next. There are four taps then, else nine.
+    pub(super) phase: Option<usize>,
+}
+
+/// Ones where output o of four makes a phase of row 0, from 0 on, or of row 1, from 2 on; as long as the widest vector at any of four
+/// places.
+const ROWS: [f32; 24] =
+    [1., 1., 0., 0., 1., 1., 0., 0., 1., 1., 0., 0., 1., 1., 0., 0., 1., 1., 0., 0., 1., 1., 0., 0.];
+/// The same of columns 0, from 0 on, and 1, from 1 on.
+const COLUMNS: [f32; 24] =
+    [1., 0., 1., 0., 1., 0., 1., 0., 1., 0., 1., 0., 1., 0., 1., 0., 1., 0., 1., 0., 1., 0., 1., 0.];
+
+/// The nine taps of outputs from one of phase `phase` on, of the four that each has.
+///
+/// # Safety
+/// The machine has the vector's instructions.
+#[inline(always)]
+unsafe fn spread<V: Vector>(phase: usize, four: [V; 4]) -> [V; 9] {
+    const { assert!(V::LANES + 6 <= ROWS.len()) };
+    // SAFETY: both tables are long enough for phases up to 3, and two more.
+    unsafe {
+        let of = |table: &'static [f32; 24], at: usize| V::load(table[at..].as_ptr());
+        let (rows, columns) = ([0, 2].map(|r| of(&ROWS, phase + r)), [0, 1].map(|q| of(&COLUMNS, phase + q)));
+        // One of two factors is 1, the other 0, so nothing is rounded.
+        let three = |a: V, b: V, by: [V; 2]| [a.mul(by[0]), b.mul(by[0]).add(a.mul(by[1])), b.mul(by[1])];
+        let (above, below) = (three(four[0], four[1], columns), three(four[2], four[3], columns));
+        let mut nine = [V::splat(0.0); 9];
+        for x in 0..3 {
+            for (y, value) in three(above[x], below[x], rows).into_iter().enumerate() {
+                nine[3 * y + x] = value;
+            }
+        }
+        nine
+    }
 }
 
 /// `G w Gᵀ`, row by row, outputs in lanes.
@@ -56,11 +92,18 @@ pub(super) unsafe fn weights<V: Vector>(call: &WeightsCall) {
         for i in 0..call.inputs {
             let mut o = 0;
             while o < len {
-                let (n, from, out) = (len - o, call.from.add(i * 9 * len + o), call.out.add(i * len + o));
-                let mut taps = [V::splat(0.0); 9];
-                for (k, tap) in taps.iter_mut().enumerate() {
-                    *tap = V::load_up_to(from.add(k * len), n);
-                }
+                let (n, out) = (len - o, call.out.add(i * len + o));
+                let taps = match call.phase {
+                    None => {
+                        let from = call.from.add(i * 9 * len + o);
+                        std::array::from_fn(|k| V::load_up_to(from.add(k * len), n))
+                    }
+                    Some(phase) => {
+                        let from = call.from.add(i * 4 * len + o);
+                        let four = std::array::from_fn(|k| V::load_up_to(from.add(k * len), n));
+                        spread((phase + o) % 4, four)
+                    }
+                };
                 let columns = [
                     matrix.line(taps[0], taps[3], taps[6]),
                     matrix.line(taps[1], taps[4], taps[7]),
@@ -118,15 +161,29 @@ impl<V: Vector> Matrix<V> {
 mod tests {
     use super::*;
 
-    /// Against the definition, `G w Gᵀ`, for blocks that fill vectors and blocks that do not.
+    /// Against the definition, `G w Gᵀ`, for blocks that fill vectors and blocks that do not, and with the taps of phases alone.
     #[test]
     fn weights_are_transformed() {
-        let weight = |o: usize, i: usize, k: usize| ((o * 31 + i * 17 + k * 7) % 97) as f32 / 48.0 - 1.0;
         let matrix = transform::weights();
-        for level in Level::available() {
+        let given = |o: usize, i: usize, k: usize| ((o * 31 + i * 17 + k * 7) % 97) as f32 / 48.0 - 1.0;
+        for (level, form) in Level::available()
+            .into_iter()
+            .flat_map(|level| [Form::Whole, Form::Phases].map(|form| (level, form)))
+        {
+            // Of nine taps, those that there are.
+            let weight = |o: usize, i: usize, k: usize| {
+                let (y, x) = ((k / 3).checked_sub(o % 4 / 2), (k % 3).checked_sub(o % 2));
+                match (form, y, x) {
+                    (Form::Whole, ..) => given(o, i, k),
+                    (Form::Phases, Some(y @ 0..2), Some(x @ 0..2)) => given(o, i, 2 * y + x),
+                    (Form::Phases, ..) => 0.0,
+                }
+            };
             for (outputs, inputs) in [(1, 1), (7, 3), (14, 5), (54, 2), (29, 1)] {
-                let direct =
-                    conv::Packed::new(level, [outputs, inputs, 9], weight, vec![0.0; outputs], Vec::new());
+                let taps = if form == Form::Whole { 9 } else { 4 };
+                let bias = vec![0.0; outputs];
+                let direct = conv::Packed::new(level, [outputs, inputs, taps], given, bias, Vec::new());
+                let direct = conv::Packed { form, ..direct };
                 let mut seen = 0;
                 for block in &direct.blocks {
                     let mut out = vec![f32::NAN; POSITIONS * inputs * block.len];

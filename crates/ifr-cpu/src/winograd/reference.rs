@@ -41,7 +41,14 @@ pub(super) unsafe fn weights(call: &WeightsCall) {
     let dot = |row: &[f64; 3], values: [f64; 3]| row.iter().zip(values).map(|(a, b)| a * b).sum::<f64>();
     for (i, o) in (0..call.inputs).flat_map(|i| (0..call.outputs).map(move |o| (i, o))) {
         // SAFETY: inside the matrices.
-        let tap = |k: usize| f64::from(unsafe { *call.from.add((i * 9 + k) * call.outputs + o) });
+        let given = |k: usize| f64::from(unsafe { *call.from.add(k * call.outputs + o) });
+        let tap = |k: usize| match call.phase.map(|phase| phase + o) {
+            None => given(i * 9 + k),
+            Some(phase) => match ((k / 3).checked_sub(phase % 4 / 2), (k % 3).checked_sub(phase % 2)) {
+                (Some(y @ 0..2), Some(x @ 0..2)) => given(i * 4 + 2 * y + x),
+                _ => 0.0,
+            },
+        };
         let columns = matrix.map(|row| [0, 1, 2].map(|x| dot(&row, [tap(x), tap(3 + x), tap(6 + x)])));
         for p in 0..POSITIONS {
             let value = dot(&matrix[p % EDGE], columns[p / EDGE]) as f32;

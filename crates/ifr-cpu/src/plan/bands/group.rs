@@ -1,4 +1,16 @@
 //! A group of steps, and how its bands are cut.
+//!
+//! Planes of a slot that rolls lie as far apart as there are rows of each alive at a time. New rows always follow the last: those of
+//! one plane *slide* into the memory of the next one's first rows, which are dead by then, since all planes advance together. Only
+//! after the last plane there must be room beyond, some rows of one plane. When that is used up, the living rows of every plane
+//! move back to where it began.
+//!
+//! ```text
+//! plane         0        1        2
+//! band 1     [ a b c ][ a b c ][ a b c ] .  .  .  .
+//! band 2        [ b c d ][ b c d ][ b c d ] .  .  .       d of plane 0 where a of plane 1 was
+//! band 3           [ c d e ][ c d e ][ c d e ] .  .
+//! ```
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -10,13 +22,15 @@ use super::cut::Cutter;
 use super::need::{Need, reads, writes};
 use crate::winograd::STEP;
 
-/// Rows of a band on the largest maps of a group. Of 1920×1088 pixels IFRNet-S took 339 MiB with these, and 687 map by map; moves
-/// take about a twentieth of the time, so that fewer rows, which would save some 20 MiB, cost more than they are worth.
+/// Rows of a band on the largest maps of a group. Of 1920×1088 pixels IFRNet-S took 339 MiB with these, and 687 map by map.
 const BAND_ROWS: usize = 32;
 
 /// Values of a band's rows, on the largest maps: wider ones have fewer rows, which give threads as much to do. 24 rows of 1920 values,
 /// 12 of 3840.
 const BAND_VALUES: usize = 24 * 1920;
+
+/// Of a slot's rows of all channels, one in so many is added as room to slide into.
+const SLACK: usize = 8;
 
 /// Steps that run band by band.
 pub(super) struct Group {
@@ -56,8 +70,15 @@ impl Group {
         let mut rolling = self.rolling.clone();
         // One row more, for the last vectors of a convolution that begins anywhere; not worth it for what is nearly whole.
         rolling.retain(|slot| schedule.rows[slot] + 1 < slots[*slot].layout.height);
-        for slot in &rolling {
-            slots[*slot].layout.height = schedule.rows[slot] + 1;
+        // Rows that may be made beyond those that there is memory for.
+        let mut slack = HashMap::new();
+        for &index in &rolling {
+            let slot = &mut slots[index];
+            let rows = slot.channels * schedule.rows[&index] / SLACK;
+            let rows = rows.min(slot.layout.height - schedule.rows[&index]);
+            slack.insert(index, rows);
+            slot.layout.height = schedule.rows[&index] + 1;
+            slot.slack = rows * slot.layout.stride();
         }
         let mut cutter = Cutter { slots, bases: vec![0; slots.len()], masks: HashMap::new() };
         let mut cut = Vec::new();
@@ -71,13 +92,14 @@ impl Group {
                 for slot in writes(step).into_iter().filter(|slot| rolling.contains(slot)) {
                     let base = schedule.bases.get(&(k, slot)).copied().unwrap_or(0);
                     let from = base - cutter.bases[slot];
+                    let (kept, room) = (rows.start - base, schedule.rows[&slot] + slack[&slot]);
                     // As long as there is room, nothing is moved.
-                    if from == 0 || rows.end - cutter.bases[slot] <= schedule.rows[&slot] {
+                    if from == 0 || kept > 0 && rows.end - cutter.bases[slot] <= room {
                         continue;
                     }
                     cutter.bases[slot] = base;
-                    if rows.start > base {
-                        cut.push(roll(slot, &slots[slot], from, rows.start - base, step.node));
+                    if kept > 0 {
+                        cut.extend(roll(slot, &slots[slot], from, kept, step.node));
                     }
                 }
                 cut.push(cutter.cut(step, rows));
@@ -123,8 +145,6 @@ impl Group {
             bases: HashMap::new(),
             rows: self.rolling.iter().map(|&slot| (slot, 0)).collect(),
         };
-        // Of each slot, the rows that are kept from one band to the next, and those made in one, at most.
-        let mut most: HashMap<usize, [usize; 2]> = HashMap::new();
         let mut before = vec![0; steps.len()];
         while before != heights {
             first += size;
@@ -139,9 +159,6 @@ impl Group {
                     let readers = (0..steps.len()).filter(|&reader| before[reader] < heights[reader]);
                     let base = readers.filter_map(first).fold(before[index], usize::min);
                     schedule.bases.insert((schedule.done.len(), slot), base);
-                    let [kept, made] = most.entry(slot).or_default();
-                    *kept = (*kept).max(before[index] - base);
-                    *made = (*made).max(now[index] - before[index]);
                     let rows = schedule.rows.entry(slot).or_insert(0);
                     *rows = (*rows).max(now[index] - base);
                 }
@@ -149,22 +166,74 @@ impl Group {
             before.clone_from(&now);
             schedule.done.push(now);
         }
-        // Where more is kept than made, moving it in every band would take long.
-        for (slot, [kept, made]) in most {
-            schedule.rows.entry(slot).and_modify(|rows| *rows += if kept > made { kept } else { 0 });
-        }
         schedule
     }
 }
 
-/// Moves `rows` rows of a slot, from row `from` of its memory on, to the front.
-fn roll(index: usize, slot: &Slot, from: usize, rows: usize, node: usize) -> Step {
-    let stride = slot.layout.stride();
-    Step {
-        work: Work::Roll { at: from * stride, len: rows * stride },
-        outputs: (0..slot.channels).map(|channel| address(index, channel)).collect(),
+/// Moves `rows` rows of a slot, from row `from` of its memory on, to the front. Rows of one plane may come from the memory of a
+/// later one: planes in one step are so few that none of them goes where another's rows still are.
+fn roll(index: usize, slot: &Slot, from: usize, rows: usize, node: usize) -> Vec<Step> {
+    let (stride, plane, pad) = (slot.layout.stride(), slot.layout.plane(), slot.layout.pad);
+    let (at, len) = (from * stride, rows * stride);
+    // So many planes further lies the first whose place overlaps what another has to move.
+    let meets = |&planes: &usize| (planes * plane).abs_diff(at) < len + pad;
+    let some = (1..=slot.channels).find(meets).unwrap_or(slot.channels);
+    let part = |first: usize| Step {
+        work: Work::Roll { at, len },
+        outputs: (first..(first + some).min(slot.channels)).map(|channel| address(index, channel)).collect(),
         layout: slot.layout,
         node,
         edges: [false; 2],
+    };
+    (0..slot.channels).step_by(some).map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::step::Address;
+    use super::*;
+    use crate::layout::Layout;
+
+    /// No plane goes where rows still are that another plane of the same step, or of a later one, has to move.
+    #[test]
+    fn moving_back_loses_nothing() {
+        for (width, height, channels, rows) in
+            [(24, 9, 13, 3), (70, 6, 40, 4), (33, 20, 7, 2), (16, 4, 64, 1)]
+        {
+            let slot = Slot { layout: Layout::new(width, height, 1), channels, slack: 0 };
+            let (stride, plane, pad) = (slot.layout.stride(), slot.layout.plane(), slot.layout.pad);
+            for from in 1..4 * height {
+                // Rows and the zeros before the first.
+                let at = |channel: usize, row: usize| {
+                    let start = channel * plane + slot.layout.front() + row * stride;
+                    start - pad..start + rows * stride
+                };
+                // Which plane's rows each place holds.
+                let mut memory = vec![None; channels * plane + 5 * height * stride];
+                (0..channels).for_each(|channel| memory[at(channel, from)].fill(Some(channel)));
+                let mut moved = 0;
+                for step in roll(3, &slot, from, rows, 0) {
+                    let Work::Roll { at: offset, len } = step.work else { panic!("{:?}", step.work) };
+                    assert_eq!((offset, len), (from * stride, rows * stride));
+                    let together = moved..moved + step.outputs.len();
+                    let outputs: Vec<Address> = together.clone().map(|channel| address(3, channel)).collect();
+                    assert_eq!(step.outputs, outputs);
+                    for channel in together.clone() {
+                        assert!(memory[at(channel, from)].iter().all(|&held| held == Some(channel)));
+                        let (source, others) =
+                            (at(channel, from), together.clone().filter(|&c| c != channel));
+                        for place in others.map(|other| at(other, 0)) {
+                            assert!(
+                                place.end <= source.start || source.end <= place.start,
+                                "{from}: {channel}"
+                            );
+                        }
+                    }
+                    together.clone().for_each(|channel| memory[at(channel, 0)].fill(None));
+                    moved = together.end;
+                }
+                assert_eq!(moved, channels);
+            }
+        }
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! A *group* is a run of steps each of which needs, for some rows of its outputs, but some rows of what the group makes (a
 //! warp's image must be whole: it is made before the group). What no step outside the group wants *rolls*: there is memory for
-//! some rows only. Before new ones are made, the last rows, as far as they will be read again, move to the front; so nothing is
-//! computed twice.
+//! some rows only, and new ones are made where rows were that nobody will read again; so nothing is computed twice. How that goes
+//! without moving what is still read says [`group`].
 //!
 //! ```text
 //! rows of x, 3×3 → y, 3×3 → z             band 1     band 2     band 3
