@@ -36,6 +36,15 @@ impl Samples {
     }
 }
 
+/// One plane's samples, to be changed: see [`Frame::samples_mut`].
+#[derive(Debug)]
+pub enum SamplesMut<'a> {
+    /// 8 bits a sample.
+    U8(&'a mut [u8]),
+    /// 9 to 16 bits a sample, in the low bits.
+    U16(&'a mut [u16]),
+}
+
 /// One plane of a frame: `width` × `height` samples, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plane {
@@ -172,6 +181,17 @@ impl Frame {
     /// The planes: Y, Cb, Cr or R, G, B or Y, then alpha where there is one.
     pub fn planes(&self) -> &[Plane] {
         &self.planes
+    }
+
+    /// A plane's samples, to be changed.
+    ///
+    /// # Panics
+    /// When there is no such plane.
+    pub fn samples_mut(&mut self, plane: usize) -> SamplesMut<'_> {
+        match &mut self.planes[plane].samples {
+            Samples::U8(v) => SamplesMut::U8(v),
+            Samples::U16(v) => SamplesMut::U16(v),
+        }
     }
 
     /// How the samples are to be read as colour.

@@ -45,7 +45,7 @@ pub use color::{ChromaSiting, ColorDescription, Matrix, Primaries, Range, Transf
 pub use convert::{FrameWriter, RgbReader};
 pub use error::FrameError;
 pub use format::{ColorModel, PixelFormat, Subsampling};
-pub use frame::{Frame, MAX_DIMENSION, MAX_PIXELS, Plane, Samples};
+pub use frame::{Frame, MAX_DIMENSION, MAX_PIXELS, Plane, Samples, SamplesMut};
 pub use image::RgbImage;
 pub use interpolate::{Cover, Covered, Interpolate, InterpolateError, Pair};
 pub use mirror::Mirror;

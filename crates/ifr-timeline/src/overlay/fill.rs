@@ -61,20 +61,31 @@ impl OverlayMask {
         let side = [(BLOCK / step.0).max(1), (BLOCK / step.1).max(1)];
         let mut layer = Layer::new(w.div_ceil(side[0]), h.div_ceil(side[1]));
         let mut weights = vec![0.0; w];
-        for (y, row) in codes.chunks_exact(w).enumerate() {
-            let span = self.filled_row(step, y, &mut weights);
-            let at = y / side[1] * layer.width;
-            let blocks = row.chunks(side[0]).zip(weights.chunks(side[0]));
-            let sums = layer.value[at..].iter_mut().zip(&mut layer.weight[at..]);
-            for ((value, weight), (pixels, covered)) in sums.zip(blocks) {
-                for (p, c) in pixels.iter().zip(covered) {
-                    // What is only half seen is half overlay.
-                    let seen = if *c > 0.0 { 0.0 } else { 1.0 };
-                    *value += seen * from(p);
-                    *weight += seen;
-                }
+        // Of a row of blocks all is summed, column by column, and what is not seen taken out again: sums of codes are exact.
+        let mut columns = vec![0.0; w];
+        for (line, rows) in codes.chunks(w * side[1]).enumerate() {
+            let blocks = line * layer.width..(line + 1) * layer.width;
+            let (values, seen) = (&mut layer.value[blocks.clone()], &mut layer.weight[blocks]);
+            let full = side[0].min(w) * (rows.len() / w);
+            seen.fill(full as f32);
+            if let (Some(last), partial @ 1..) = (seen.last_mut(), w % side[0]) {
+                *last = (partial * (rows.len() / w)) as f32;
             }
-            weights[span].fill(0.0);
+            columns.fill(0.0);
+            for (i, row) in rows.chunks_exact(w).enumerate() {
+                columns.iter_mut().zip(row).for_each(|(sum, code)| *sum += from(code));
+                let span = self.filled_row(step, line * side[1] + i, &mut weights);
+                for x in span.clone() {
+                    // What is only half seen is half overlay.
+                    if weights[x] > 0.0 {
+                        columns[x] -= from(&row[x]);
+                        seen[x / side[0]] -= 1.0;
+                    }
+                }
+                weights[span].fill(0.0);
+            }
+            let sums = columns.chunks(side[0]).map(|block| block.iter().sum());
+            values.iter_mut().zip(sums).for_each(|(value, sum): (_, f32)| *value = sum);
         }
         let full = (side[0] * side[1]) as f32;
         let filled = layer.filled(full);

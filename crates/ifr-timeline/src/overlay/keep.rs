@@ -1,6 +1,6 @@
 use std::sync::{Arc, OnceLock};
 
-use ifr_frame::{Cover, Covered, Frame, FrameError, Plane, Samples};
+use ifr_frame::{Cover, Covered, Frame, FrameError, Samples, SamplesMut};
 
 use super::OverlayMask;
 
@@ -62,24 +62,24 @@ impl Overlaid {
     /// (soft edges, half-transparent boxes), what was taken out of them is put back.
     ///
     /// # Errors
-    /// [`FrameError`] as for [`Frame::new`]; never for frames of one kind.
-    pub fn keep(made: Frame, first: &Self, second: &Self, t: f32) -> Result<Frame, FrameError> {
+    /// [`FrameError`] as for [`OverlayMask::clean`].
+    pub fn keep(mut made: Frame, first: &Self, second: &Self, t: f32) -> Result<Frame, FrameError> {
         let masks = [first.mask(), second.mask()];
         if masks == [None, None] {
             return Ok(made);
         }
         let format = made.format();
         let [clean, other] = [first.clean()?, second.clean()?];
-        let planes = made.planes().iter().enumerate().map(|(i, plane)| {
+        for i in 0..format.planes() {
             let (x, y) = format.log2_step(i);
             let unit = f32::from(1_u16 << (format.depth - 8));
             let most = f32::from(format.max_code());
             let blend = Blend { masks, step: (1 << x, 1 << y), t, unit, most };
             let [a, b, c, d] = [&first.frame, &second.frame, clean, other].map(|f| &f.planes()[i].samples);
-            blend.plane(plane, [a, b], [c, d])
-        });
-        let planes = planes.collect();
-        Frame::new(format, made.width(), made.height(), planes, made.color())
+            let width = made.planes()[i].width;
+            blend.plane(made.samples_mut(i), width, [a, b], [c, d]);
+        }
+        Ok(made)
     }
 }
 
@@ -96,18 +96,16 @@ struct Blend<'a> {
 }
 
 impl Blend<'_> {
-    fn plane(&self, made: &Plane, sources: [&Samples; 2], clean: [&Samples; 2]) -> Samples {
-        let mut out = made.samples.clone();
-        match (&mut out, sources, clean) {
-            (Samples::U8(m), [Samples::U8(a), Samples::U8(b)], [Samples::U8(c), Samples::U8(d)]) => {
-                self.apply(m, [a, b], [c, d], made.width, |v| v as u8);
+    fn plane(&self, made: SamplesMut<'_>, width: usize, sources: [&Samples; 2], clean: [&Samples; 2]) {
+        match (made, sources, clean) {
+            (SamplesMut::U8(m), [Samples::U8(a), Samples::U8(b)], [Samples::U8(c), Samples::U8(d)]) => {
+                self.apply(m, [a, b], [c, d], width, |v| v as u8);
             }
-            (Samples::U16(m), [Samples::U16(a), Samples::U16(b)], [Samples::U16(c), Samples::U16(d)]) => {
-                self.apply(m, [a, b], [c, d], made.width, |v| v as u16);
+            (SamplesMut::U16(m), [Samples::U16(a), Samples::U16(b)], [Samples::U16(c), Samples::U16(d)]) => {
+                self.apply(m, [a, b], [c, d], width, |v| v as u16);
             }
             _ => {}
         }
-        out
     }
 
     fn apply<C: Copy + Into<f32>>(

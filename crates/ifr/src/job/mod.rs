@@ -24,6 +24,7 @@
 )]
 
 mod analysis;
+mod analyst;
 mod decimated;
 mod error;
 mod fade;

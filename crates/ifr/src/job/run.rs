@@ -9,6 +9,8 @@ use std::time::Instant;
 use ifr_frame::Interpolate;
 use ifr_video::{Item, Sink, Source, Summary, VideoError};
 
+use crate::job::analysis::Analysis;
+use crate::job::analyst::analyse;
 use crate::job::decimated::Decimated;
 use crate::job::plan::open_options;
 #[cfg(feature = "video")]
@@ -18,6 +20,8 @@ use crate::job::{JobError, Plan, Progress, Report, Request, Target};
 
 /// Items the reader may be ahead, and frames the writer may be behind. Small: a 4K frame in 4:2:0 is 12 MB.
 const AHEAD: usize = 4;
+/// What the analysis may be ahead of the worker, as messages: two for a frame.
+const KNOWN: usize = 2;
 
 /// Opens a request's input.
 ///
@@ -56,6 +60,7 @@ pub fn run(
     let notices = sink.notices();
     let ran = pipeline(
         source,
+        Analysis::new(plan),
         |out| Worker::new(plan, engine, progress, out, None),
         move |items| write(sink, items),
         stop,
@@ -92,25 +97,31 @@ pub(super) struct Ran<T> {
     pub(super) notices: Vec<String>,
 }
 
-/// Runs a reader and a writer in threads of their own and the worker in this one, until all are done. The writer is told
-/// of the end by its channel: whatever happens it can finish what it has begun.
+/// Runs a reader, an analysis and a writer in threads of their own and the worker in this one, until all are done. The writer is
+/// told of the end by its channel: whatever happens it can finish what it has begun.
 pub(super) fn pipeline<'a, T: Send + 'static>(
     source: Box<dyn Source>,
+    analysis: Analysis,
     worker: impl FnOnce(SyncSender<Write>) -> Worker<'a>,
     write: impl FnOnce(&Receiver<Write>) -> T + Send + 'static,
     stop: &AtomicBool,
 ) -> Ran<T> {
-    let (to_worker, items) = sync_channel(AHEAD);
+    let (to_analyst, items) = sync_channel(AHEAD);
+    let (to_worker, known) = sync_channel(KNOWN);
     let (to_writer, writes) = sync_channel(AHEAD);
     let broken = Arc::new(AtomicBool::new(false));
     let tells = Arc::clone(&broken);
-    let reader = thread::spawn(move || read(source, &to_worker, &tells));
+    let told = Arc::clone(&broken);
+    let reader = thread::spawn(move || read(source, &to_analyst, &tells));
     let writer = thread::spawn(move || write(&writes));
     let mut worker = worker(to_writer);
-    let result = catch_unwind(AssertUnwindSafe(|| worker.run(&items, &broken, stop)));
+    let whole = worker.is_divided();
+    // Never waited for: it says itself that it has come to the end, and ends when nobody listens.
+    thread::spawn(move || analyse(analysis, &items, &to_worker, &told, whole));
+    let result = catch_unwind(AssertUnwindSafe(|| worker.run(&known, stop)));
     let state = std::mem::take(&mut worker.state);
-    // Both neighbours end when their channels close: first the file is finished, whatever happened.
-    drop((worker, items));
+    // All neighbours end when their channels close: first the file is finished, whatever happened.
+    drop((worker, known));
     let written = writer.join().unwrap_or_else(|panic| resume_unwind(panic));
     let result = result.unwrap_or_else(|panic| resume_unwind(panic));
     // A reader that waits for a pipe would keep us waiting: after an early end it is left to itself. One that failed waits for

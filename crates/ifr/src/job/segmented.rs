@@ -12,6 +12,7 @@ use std::time::Instant;
 use ifr_frame::{Interpolate, Time};
 use ifr_video::{Joined, OpenOptions, OutputOptions, Segment, SegmentSink, Source, SourceInfo, VideoError};
 
+use crate::job::analysis::Analysis;
 use crate::job::folder::{Folder, Shelf, sync_names};
 use crate::job::lock::Lock;
 use crate::job::run::{Ran, pipeline};
@@ -48,6 +49,7 @@ pub(super) fn run(
     let writer = SegmentWriter::new(folder, plan);
     let ran = pipeline(
         source,
+        Analysis::new(plan),
         |out| Worker::new(plan, engine, progress, out, Some(Division::new(length, done))),
         move |items| writer.run(items),
         stop,

@@ -266,10 +266,8 @@ impl Part<'_> {
         let writer = SegmentWriter::new(shelf, plan);
         let ran = pipeline(
             source,
-            |out| {
-                let worker = Worker::new(plan, engine, progress, out, Some(division));
-                worker.within(Arc::clone(&table), first as u64, origin)
-            },
+            Analysis::within(plan, Arc::clone(&table), first as u64),
+            |out| Worker::new(plan, engine, progress, out, Some(division)).within(origin),
             move |items| writer.run(items),
             stop,
         );

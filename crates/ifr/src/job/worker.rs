@@ -1,8 +1,9 @@
-//! From items that are read to items to write.
+//! From frames of which all is known to items to write.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::ops::Range;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -11,9 +12,10 @@ use std::time::Duration;
 use ifr_frame::{Frame, Interpolate, Time};
 use ifr_timeline::overlay::Overlaid;
 use ifr_timeline::{Link, Scheduler, Stamped};
-use ifr_video::{Item, StreamPacket, TimedFrame};
+use ifr_video::StreamPacket;
 
-use crate::job::analysis::{Analysed, Analysis, Decided};
+use crate::job::analysis::Analysed;
+use crate::job::analyst::Known;
 use crate::job::maker::Maker;
 use crate::job::{JobError, Plan, Progress};
 
@@ -80,7 +82,6 @@ pub(super) struct Worker<'a> {
     plan: &'a Plan,
     maker: Maker<'a>,
     out: SyncSender<Write>,
-    analysis: Analysis,
     scheduler: Scheduler<Arc<Overlaid>>,
     division: Option<Division>,
     /// The number of the source frame that the next interval begins with.
@@ -114,7 +115,6 @@ impl<'a> Worker<'a> {
             plan,
             maker: Maker { engine, progress, expected: plan.output_frames },
             out,
-            analysis: Analysis::new(plan),
             scheduler: Scheduler::new(plan.grid, plan.at_cut).with_slack(plan.slack()),
             division,
             begun: None,
@@ -122,41 +122,34 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// A worker that begins with frame `first` of a source of which `table` says what was decided; the video begins at
-    /// `origin`.
-    pub(super) fn within(self, table: Arc<Vec<Decided>>, first: u64, origin: Time) -> Self {
+    /// A worker of frames that begin within a video, which begins at `origin`.
+    pub(super) fn within(self, origin: Time) -> Self {
         let plan = self.plan;
         let (num, den) = plan.stretch_parts();
         Self {
-            analysis: Analysis::within(plan, table, first),
             scheduler: Scheduler::within(plan.grid, plan.at_cut, origin.scaled(num, den))
                 .with_slack(plan.slack()),
             ..self
         }
     }
 
-    /// Makes all that the items ask for. `broken` tells whether the reader ended with an error.
-    pub(super) fn run(
-        &mut self,
-        items: &Receiver<Item>,
-        broken: &AtomicBool,
-        stop: &AtomicBool,
-    ) -> Result<(), JobError> {
-        match self.drive(items, broken, stop) {
+    /// Makes all that is asked for by what comes to be known.
+    pub(super) fn run(&mut self, known: &Receiver<Known>, stop: &AtomicBool) -> Result<(), JobError> {
+        match self.drive(known, stop) {
             Ok(()) | Err(Fault::Gone) => Ok(()),
             Err(Fault::Error(e)) => Err(e),
         }
     }
 
-    fn drive(&mut self, items: &Receiver<Item>, broken: &AtomicBool, stop: &AtomicBool) -> Result<(), Fault> {
+    fn drive(&mut self, known: &Receiver<Known>, stop: &AtomicBool) -> Result<(), Fault> {
         loop {
             if stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            match items.recv_timeout(PATIENCE) {
-                Ok(Item::Packet(_)) if self.division.is_some() => {}
-                Ok(Item::Packet(packet)) => send(&self.out, Write::Packet(packet))?,
-                Ok(Item::Frame(frame)) => {
+            match known.recv_timeout(PATIENCE) {
+                Ok(Known::Packet(_)) if self.division.is_some() => {}
+                Ok(Known::Packet(packet)) => send(&self.out, Write::Packet(packet))?,
+                Ok(Known::Frame(frame)) => {
                     // What was cut short is not whole: nothing after it may begin, or it would pass for whole.
                     if !self.frame(frame, stop)? {
                         return Ok(());
@@ -166,17 +159,17 @@ impl<'a> Worker<'a> {
                         return Ok(send(&self.out, Write::End)?);
                     }
                 }
+                Ok(Known::Read { read, left_out }) => {
+                    self.state.read = read;
+                    self.state.left_out = left_out;
+                }
+                Ok(Known::All) => break,
+                Ok(Known::Error(e)) => return Err(Fault::Error(e)),
+                Ok(Known::Panic(panic)) => resume_unwind(panic),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                // Where reading failed, more may come when it is tried again: the segment is not whole.
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
-        }
-        // Where reading failed, more may come when it is tried again: the segment is not whole.
-        if self.division.is_some() && broken.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        self.analysis.finish();
-        if !self.advance(stop)? {
-            return Ok(());
         }
         let wanted = self.enter_segment()?;
         let Self { scheduler, maker, out, .. } = self;
@@ -186,6 +179,11 @@ impl<'a> Worker<'a> {
             send(&self.out, Write::End)?;
         }
         Ok(())
+    }
+
+    /// Whether frames are written by segments, of which only whole ones count.
+    pub(super) fn is_divided(&self) -> bool {
+        self.division.is_some()
     }
 
     /// Whether all segments that are wanted were made.
@@ -214,33 +212,21 @@ impl<'a> Worker<'a> {
         Ok(wanted)
     }
 
-    /// As [`Self::advance`], after taking a frame.
-    fn frame(&mut self, timed: TimedFrame, stop: &AtomicBool) -> Result<bool, Fault> {
-        self.analysis.push(timed).map_err(Fault::Error)?;
-        self.state.read = self.analysis.read();
-        self.advance(stop)
-    }
-
-    /// Makes what the frames that are ready decide; `false` if stopped before all of it was made.
-    fn advance(&mut self, stop: &AtomicBool) -> Result<bool, Fault> {
-        self.state.left_out = self.analysis.left_out();
-        while let Some(Analysed { index, frame, pts, duration, link, mut passed }) = self.analysis.pop() {
-            if link == Link::Cut && index > 0 {
-                self.state.cuts.push(index);
-            }
-            let (num, den) = self.plan.stretch_parts();
-            let duration = duration.map(|d| d.scaled(num, den));
-            let stamped = Stamped { frame, pts: pts.scaled(num, den), duration };
-            passed.iter_mut().for_each(|time| *time = time.scaled(num, den));
-            let wanted = self.enter_segment()?;
-            self.begun = Some(index);
-            let Self { scheduler, maker, out, .. } = self;
-            let schedule = scheduler.push_over(passed, stamped, link);
-            if !maker.make(schedule, wanted, out, &mut self.state, stop)? {
-                return Ok(false);
-            }
+    /// Makes what a frame decides; `false` if stopped before all of it was made.
+    fn frame(&mut self, frame: Analysed, stop: &AtomicBool) -> Result<bool, Fault> {
+        let Analysed { index, frame, pts, duration, link, mut passed } = frame;
+        if link == Link::Cut && index > 0 {
+            self.state.cuts.push(index);
         }
-        Ok(true)
+        let (num, den) = self.plan.stretch_parts();
+        let duration = duration.map(|d| d.scaled(num, den));
+        let stamped = Stamped { frame, pts: pts.scaled(num, den), duration };
+        passed.iter_mut().for_each(|time| *time = time.scaled(num, den));
+        let wanted = self.enter_segment()?;
+        self.begun = Some(index);
+        let Self { scheduler, maker, out, .. } = self;
+        let schedule = scheduler.push_over(passed, stamped, link);
+        maker.make(schedule, wanted, out, &mut self.state, stop)
     }
 }
 
