@@ -128,13 +128,16 @@ impl<'a> RowsMut<'a> {
         std::array::from_fn(|channel| unsafe { self.at(channel, row) })
     }
 
-    /// One of these rows of a channel.
+    /// These rows of a channel, in order: as many values each as the input is wide.
     ///
     /// # Panics
-    /// When there is no such channel, or the row is none of these.
-    pub fn channel(&mut self, channel: usize, row: usize) -> &mut [f32] {
-        // SAFETY: this borrows all rows.
-        unsafe { self.at(channel, row) }
+    /// When there is no such channel.
+    pub fn channel(&mut self, channel: usize) -> impl Iterator<Item = &mut [f32]> {
+        let (width, stride) = (self.layout.width, self.layout.stride());
+        let at = self.planes[channel] + self.rows.start * stride;
+        // SAFETY: this borrows all rows, and nobody else has what is between them.
+        let lines = unsafe { self.memory.write(at, self.rows.len() * stride) };
+        lines.chunks_exact_mut(stride).map(move |line| &mut line[..width])
     }
 
     /// # Safety

@@ -452,8 +452,9 @@ pub(crate) fn fill(
                 if rows.start == 0 {
                     memory.write(plane - layout.front(), layout.front()).fill(0.0);
                 }
-                for y in rows.clone() {
-                    memory.write(plane + y * layout.stride() + layout.width, layout.pad).fill(0.0);
+                let lines = memory.write(plane + rows.start * layout.stride(), rows.len() * layout.stride());
+                for line in lines.chunks_exact_mut(layout.stride()) {
+                    line[layout.width..].iter_mut().for_each(|border| *border = 0.0);
                 }
                 if rows.end == layout.height {
                     let used = layout.height * layout.stride();
@@ -471,11 +472,12 @@ pub(crate) fn upload(lead: &Lead<'_>, map: &super::Map, values: &[f32], buffer: 
     let Layout { width, height, .. } = map.layout;
     let planes = map.planes.len();
     fill(lead, (0, map), buffer, &|mut rows| {
-        for y in rows.rows() {
-            for channel in 0..planes {
-                let at = (channel * height + y) * width;
-                rows.channel(channel, y).copy_from_slice(&values[at..at + width]);
-            }
+        let range = rows.rows();
+        for channel in 0..planes {
+            let values =
+                &values[(channel * height + range.start) * width..(channel * height + range.end) * width];
+            let values = values.chunks_exact(width);
+            rows.channel(channel).zip(values).for_each(|(row, values)| row.copy_from_slice(values));
         }
     });
 }
