@@ -30,6 +30,11 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Rows that there is slack for.
+    pub(super) fn slack_rows(&self) -> usize {
+        self.slack / self.layout.stride()
+    }
+
     /// Floats of memory it takes.
     pub(super) fn len(&self) -> usize {
         self.channels * self.layout.plane() + self.slack.next_multiple_of(LANES)

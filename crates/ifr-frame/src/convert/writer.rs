@@ -55,6 +55,7 @@ impl FrameWriter {
     ) -> Result<Self, FrameError> {
         check_size(width, height)?;
         format.check()?;
+        // Not a black frame: zeros are the system's own until a thread writes its part.
         let samples = |index: usize| {
             let (w, h) = format.plane_size(index, width, height);
             let value = if format.is_alpha(index) { format.max_code() } else { 0 };

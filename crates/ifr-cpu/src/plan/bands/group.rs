@@ -70,13 +70,10 @@ impl Group {
         let mut rolling = self.rolling.clone();
         // One row more, for the last vectors of a convolution that begins anywhere; not worth it for what is nearly whole.
         rolling.retain(|slot| schedule.rows[slot] + 1 < slots[*slot].layout.height);
-        // Rows that may be made beyond those that there is memory for.
-        let mut slack = HashMap::new();
         for &index in &rolling {
             let slot = &mut slots[index];
             let rows = slot.channels * schedule.rows[&index] / SLACK;
             let rows = rows.min(slot.layout.height - schedule.rows[&index]);
-            slack.insert(index, rows);
             slot.layout.height = schedule.rows[&index] + 1;
             slot.slack = rows * slot.layout.stride();
         }
@@ -92,7 +89,7 @@ impl Group {
                 for slot in writes(step).into_iter().filter(|slot| rolling.contains(slot)) {
                     let base = schedule.bases.get(&(k, slot)).copied().unwrap_or(0);
                     let from = base - cutter.bases[slot];
-                    let (kept, room) = (rows.start - base, schedule.rows[&slot] + slack[&slot]);
+                    let (kept, room) = (rows.start - base, schedule.rows[&slot] + slots[slot].slack_rows());
                     // As long as there is room, nothing is moved.
                     if from == 0 || kept > 0 && rows.end - cutter.bases[slot] <= room {
                         continue;
